@@ -1,0 +1,48 @@
+"""Where the platform is. Read once from `FIXIE_API_URL` at import; every other URL follows from it."""
+
+import os
+
+from fixieai import credentials
+
+LOCAL_API_URL = "http://127.0.0.1:8180"
+# The original's default was a cloud that is gone. Whoever owns that name today must not get
+# anybody's keys and queries, so the default is the platform on this machine.
+FIXIE_API_URL = (os.environ.get("FIXIE_API_URL") or LOCAL_API_URL).rstrip("/")
+
+FIXIE_GRAPHQL_URL = f"{FIXIE_API_URL}/graphql"
+FIXIE_AGENT_URL = f"{FIXIE_API_URL}/api/agents"
+FIXIE_USER_STORAGE_URL = f"{FIXIE_API_URL}/api/userstorage"
+FIXIE_REFRESH_URL = f"{FIXIE_API_URL}/api/refresh"
+FIXIE_OAUTH_REDIRECT_URL = f"{FIXIE_API_URL}/oauth"
+FIXIE_DEPLOYMENT_URL = f"{FIXIE_API_URL}/api/deployments"
+FIXIE_JWKS_URL = f"{FIXIE_API_URL}/.well-known/jwks.json"
+FIXIE_OPENAI_PROXY_URL = f"{FIXIE_API_URL}/api/openai-proxy/v1"
+FIXIE_WEB_AGENT_URL = f"{FIXIE_API_URL}/agents"
+FIXIE_SESSION_URL = f"{FIXIE_API_URL}/api/sessions"
+# Fixed by the wire protocol, whatever the platform's address is.
+FIXIE_AGENT_API_AUDIENCES = ["https://app.fixie.ai/api", "https://app.dev.fixie.ai/api"]
+
+_NO_KEY = (
+    "No API key for {url}. Set FIXIE_API_KEY, or start a platform on this machine "
+    "(`fixie platform serve`, or agent.serve()), which makes a key for you."
+)
+
+
+def fixie_api_key() -> str:
+    """The API key to send to `FIXIE_API_URL`.
+
+    Raises:
+        PermissionError: there is none, or the file that holds it cannot be read.
+    """
+    key = credentials.find_api_key(FIXIE_API_URL)
+    if key is None:
+        raise PermissionError(_NO_KEY.format(url=FIXIE_API_URL))
+    return key
+
+
+def is_authenticated() -> bool:
+    try:
+        fixie_api_key()
+    except PermissionError:
+        return False
+    return True

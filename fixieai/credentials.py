@@ -1,0 +1,77 @@
+"""Where the API key of the person at this machine comes from, and the folder that holds local state.
+
+Order: `FIXIE_API_KEY`, then the config file (an entry for the platform's URL first), then
+the key that a platform on this machine wrote for its local user.
+"""
+
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+import platformdirs
+import yaml
+
+LOCAL_KEY_FILE = "api_key"
+_DEFAULT_CONFIG_PATH = "~/.config/fixie/config.yaml"
+
+
+def home_path() -> pathlib.Path:
+    """The folder of the platform on this machine: `FIXIE_HOME`, or the user's data folder."""
+    return pathlib.Path(os.environ.get("FIXIE_HOME") or platformdirs.user_data_path("fixie")).expanduser()
+
+
+def config_path() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("FIXIE_CONFIG_PATH") or _DEFAULT_CONFIG_PATH).expanduser()
+
+
+def read_config() -> Mapping[str, Any]:
+    """The config file as a mapping, empty when there is none.
+
+    Raises:
+        PermissionError: the file exists and cannot be read or is not a YAML mapping.
+    """
+    path = config_path()
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PermissionError(f"cannot read the config file {path}: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise PermissionError(f"the config file {path} must hold a YAML mapping")
+    return content
+
+
+def _config_key(api_url: str) -> str | None:
+    config = read_config()
+    for entry in config.get("environment_auth_tokens") or []:
+        if isinstance(entry, dict) and entry.get("url") == api_url and entry.get("auth_token"):
+            return str(entry["auth_token"])
+    key = config.get("fixie_api_key")
+    return str(key) if key else None
+
+
+def is_local(api_url: str) -> bool:
+    return urllib.parse.urlsplit(api_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _local_key(api_url: str) -> str | None:
+    if not is_local(api_url):
+        return None
+    try:
+        return (home_path() / LOCAL_KEY_FILE).read_text("ascii").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def find_api_key(api_url: str) -> str | None:
+    """The API key for the platform at `api_url`, or None.
+
+    Raises:
+        PermissionError: a file that should hold the key exists and cannot be read.
+    """
+    return os.environ.get("FIXIE_API_KEY") or _config_key(api_url) or _local_key(api_url)

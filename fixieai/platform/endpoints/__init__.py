@@ -1,0 +1,1 @@
+"""URLs: each module turns requests into calls of the services above it, and answers into JSON."""

@@ -1,0 +1,1 @@
+"""What agents and platform say to each other: plain data, no I/O (but for `Embed.content`)."""

@@ -1,0 +1,1 @@
+"""The query loop: decides what happens next, does nothing itself (no I/O, no clock)."""
