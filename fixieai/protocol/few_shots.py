@@ -4,7 +4,8 @@ import re
 
 from fixieai.protocol.transcript import CONTINUATION, FewShot, Line, LineKind
 
-# Validation (few_shot_validation) knows the original's \w+ ids only. In a running conversation an agent is also addressed by its full id, `owner/handle`, and a handle may hold hyphens.
+# Validation (few_shot_validation) knows the original's \w+ ids only. In a running conversation an
+# agent is also addressed by its full id, `owner/handle`, and a handle may hold hyphens.
 _FUNC_NAME = r"\w{1,64}"
 _AGENT_ID = r"[\w-]{1,64}(?:/[\w-]{1,64})?"
 
@@ -46,4 +47,3 @@ def parse(text: str) -> FewShot:
     return tuple(
         Line(line.kind, "\n".join(body).rstrip(), line.name) for line, body in zip(lines, bodies, strict=True)
     )
-

@@ -1,10 +1,10 @@
 """What the loop asks for, and what it is told. The loop yields effects; whoever drives it performs them.
 
-    effect                       reply
-    CallLlm(prompt, ...)         Completion
-    CallFunc(name, message)      Message: what the func said, or a text that says why it could not
-    CallAgent(agent_id, message) Message: likewise
-    Record(line)                 None: the line is stored before the loop goes on
+effect                       reply
+CallLlm(prompt, ...)         Completion
+CallFunc(name, message)      Message: what the func said, or a text that says why it could not
+CallAgent(agent_id, message) Message: likewise
+Record(line)                 None: the line is stored before the loop goes on
 """
 
 from collections.abc import Callable
