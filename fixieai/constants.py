@@ -28,15 +28,15 @@ _NO_KEY = (
 )
 
 
-def fixie_api_key() -> str:
-    """The API key to send to `FIXIE_API_URL`.
+def fixie_api_key(api_url: str = FIXIE_API_URL) -> str:
+    """The API key to send to the platform at `api_url`.
 
     Raises:
         PermissionError: there is none, or the file that holds it cannot be read.
     """
-    key = credentials.find_api_key(FIXIE_API_URL)
+    key = credentials.find_api_key(api_url)
     if key is None:
-        raise PermissionError(_NO_KEY.format(url=FIXIE_API_URL))
+        raise PermissionError(_NO_KEY.format(url=api_url))
     return key
 
 

@@ -1,0 +1,156 @@
+"""An agent as the platform knows it."""
+
+import datetime as dt
+from typing import Any
+
+from fixieai import constants, errors
+from fixieai.client import connection
+
+
+def agent_url(client: connection.PlatformConnection, agent_id: str, *, api: str = "agents") -> str:
+    """Where the platform keeps `agent_id`, `owner/handle` or a handle of the current user's.
+
+    Raises:
+        ValueError: `agent_id` is neither.
+    """
+    parts = agent_id.removeprefix("@").split("/")
+    if len(parts) == 1:
+        parts.insert(0, client.get_current_username())
+    if len(parts) != 2:
+        raise ValueError(f"{agent_id!r} is not an agent: write `handle` or `owner/handle`")
+    return f"{client.url}/api/{api}/{connection.quoted(*parts)}"
+
+
+class Agent:
+    """What is known about one agent. `valid` is False, and all else None, when there is none of that name.
+
+    Raises:
+        FixieError: the platform could not be asked; that is not the same as an agent that does not exist.
+        ValueError: `agent_id` is no agent's name.
+    """
+
+    def __init__(self, client: connection.PlatformConnection, agent_id: str) -> None:
+        """`agent_id` is `owner/handle`, or the bare handle of one of the current user's agents."""
+        self._client = client
+        self._agent_id = agent_id
+        self._url = agent_url(client, agent_id)
+        self._metadata = self._fetch()
+
+    def _fetch(self) -> dict[str, Any] | None:
+        try:
+            return dict(self._client.get(self._url))
+        except errors.NotFound:
+            return None
+
+    def _field(self, name: str) -> Any:
+        return None if self._metadata is None else self._metadata.get(name)
+
+    def _text(self, name: str) -> str | None:
+        value = self._field(name)
+        return None if value is None else str(value)
+
+    @property
+    def agent_id(self) -> str:
+        """The id, as it was given."""
+        return self._agent_id
+
+    @property
+    def valid(self) -> bool:
+        return self._metadata is not None
+
+    @property
+    def handle(self) -> str | None:
+        return self._text("handle")
+
+    @property
+    def name(self) -> str | None:
+        return self._text("name")
+
+    @property
+    def description(self) -> str | None:
+        return self._text("description")
+
+    @property
+    def queries(self) -> list[str] | None:
+        """Sample queries, from the agent's few-shots."""
+        queries = self._field("queries")
+        return None if queries is None else list(queries)
+
+    @property
+    def more_info_url(self) -> str | None:
+        return self._text("moreInfoUrl")
+
+    @property
+    def published(self) -> bool | None:
+        published = self._field("published")
+        return None if published is None else bool(published)
+
+    @property
+    def owner(self) -> str | None:
+        """The owner's username."""
+        owner = self._field("owner")
+        return owner.get("username") or owner.get("handle") if owner else None
+
+    @property
+    def query_url(self) -> str | None:
+        """Where a standalone agent answers queries."""
+        return self._url_of("standalone")
+
+    @property
+    def func_url(self) -> str | None:
+        """Where a Code Shot agent answers calls of its funcs."""
+        return self._url_of("code_shot")
+
+    def _url_of(self, kind: str) -> str | None:
+        return self._text("url") if self._field("type") == kind else None
+
+    @property
+    def status(self) -> str | None:
+        """`online`, `offline` (not being served) or `unreachable`."""
+        return self._text("status")
+
+    @property
+    def created(self) -> dt.datetime | None:
+        return _time(self._field("created"))
+
+    @property
+    def modified(self) -> dt.datetime | None:
+        return _time(self._field("modified"))
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Everything the platform says about the agent, asked for again.
+
+        Raises:
+            ValueError: there is no such agent.
+        """
+        self._metadata = self._fetch()
+        if self._metadata is None:
+            raise ValueError(f"no agent {self._agent_id}")
+        return self._metadata
+
+    def register(self, url: str | None, **description: str) -> None:
+        """Creates or updates the agent; the platform shakes hands with the server at `url`.
+
+        Args:
+            url: where the agent is served now, or None: it is not.
+            description: `name`, `description`, `moreInfoUrl`; what is absent stays as it is.
+
+        Raises:
+            UpstreamError: the handshake failed.
+        """
+        self._metadata = dict(self._client.put(self._url, {"url": url, **description}))
+
+    def delete_agent(self) -> None:
+        """Deletes the agent. Raises NotFound when there is none."""
+        self._client.delete(self._url)
+        self._metadata = None
+
+
+def page_url(client: connection.PlatformConnection, agent_id: str) -> str:
+    """The web page of an agent."""
+    base = constants.FIXIE_WEB_AGENT_URL.removeprefix(constants.FIXIE_API_URL)
+    return f"{client.url}{base}/{connection.quoted(*agent_id.split('/'))}"
+
+
+def _time(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None

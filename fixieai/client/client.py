@@ -1,0 +1,83 @@
+"""The client of the platform for programs: `FixieClient`, and functions on one shared client and session."""
+
+import functools
+from enum import Enum
+from typing import Any
+
+from fixieai.client import agent as agents
+from fixieai.client import connection
+from fixieai.client.agent import Agent
+from fixieai.client.session import Session
+
+
+class FixieEnvironment(str, Enum):  # noqa: UP042 - the contract's bases: str() gives the member's name
+    """What a deployed agent runs on."""
+
+    PYTHON = "PYTHON"
+    NODEJS = "NODEJS"
+
+
+class FixieClient(connection.PlatformConnection):
+    """The platform's agents and sessions, as the user whose API key this is."""
+
+    def get_agents(self) -> dict[str, dict[str, Any]]:
+        """Every agent the user may talk to, by agent id: `agentId`, `name`, `description`, ..."""
+        return {found["agentId"]: found for found in self.get_all(f"{self.url}/api/agents", "agents")}
+
+    def get_agent(self, agent_id: str) -> Agent:
+        """The agent `owner/handle`, or of that handle of the user's own. See `Agent.valid`."""
+        return Agent(self, agent_id)
+
+    def get_agent_page_url(self, agent_id: str) -> str:
+        return agents.page_url(self, agent_id)
+
+    def get_sessions(self) -> list[str]:
+        """The handles of the user's sessions, the latest first."""
+        return [found["handle"] for found in self.get_all(f"{self.url}/api/sessions", "sessions")]
+
+    def get_session_page(self, limit: int) -> list[dict[str, Any]]:
+        """The first `limit` sessions: `handle`, `name`, `frontendAgentId`, `created`, `modified`."""
+        return list(self.get(f"{self.url}/api/sessions", limit=limit)["sessions"])
+
+    def create_session(self, frontend_agent_id: str | None = None) -> Session:
+        """A new session whose queries `frontend_agent_id` answers (None: the platform chooses)."""
+        return Session(self, frontend_agent_id=frontend_agent_id)
+
+    def get_session(self, session_id: str) -> Session:
+        """The session of that handle. Raises NotFound when there is none."""
+        return Session(self, session_id)
+
+    def refresh_agent(self, agent_handle: str) -> Any:
+        """Lets the platform shake hands with the agent again, so that it learns of changes."""
+        return self.post(agents.agent_url(self, agent_handle, api="refresh"))
+
+
+@functools.cache
+def get_client() -> FixieClient:
+    """The shared client.
+
+    Raises:
+        PermissionError: there is no API key.
+    """
+    return FixieClient()
+
+
+@functools.cache
+def get_session() -> Session:
+    """The shared session, begun at the first use."""
+    return get_client().create_session()
+
+
+def get_agents() -> dict[str, dict[str, Any]]:
+    """Every agent the user may talk to, by agent id."""
+    return get_client().get_agents()
+
+
+def query(text: str) -> str:
+    """Asks in the shared session and gives the answer."""
+    return get_session().query(text)
+
+
+def get_embeds() -> list[dict[str, Any]]:
+    """The attachments of the shared session."""
+    return get_session().get_embeds()
