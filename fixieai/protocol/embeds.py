@@ -6,11 +6,14 @@ import time
 import urllib.parse
 
 import requests
+import urllib3
 from pydantic.dataclasses import dataclass
 
 MAXIMUM_BYTES = 32 * 1024 * 1024
 _CONNECT_AND_READ_SECONDS = (5, 10)
 _TOTAL_SECONDS = 30
+_MAXIMUM_REDIRECTS = 3
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass
@@ -54,11 +57,12 @@ def _data_uri_content(uri: str) -> bytes:
     header, comma, data = uri[5:].partition(",")
     if not comma:
         raise ValueError("a data: URI needs a comma before its data")
+    raw = urllib.parse.unquote_to_bytes(data)
     parameters = [part.strip().lower() for part in header.split(";")]
     if "base64" not in parameters:
-        return urllib.parse.unquote_to_bytes(data)
+        return raw
     try:
-        return base64.b64decode(urllib.parse.unquote(data), validate=True)
+        return base64.b64decode(b"".join(raw.split()), validate=True)
     except binascii.Error as error:
         raise ValueError(f"the data of a base64 data: URI cannot be decoded: {error}") from error
 
@@ -67,13 +71,34 @@ def _fetch(uri: str) -> bytes:
     if urllib.parse.urlsplit(uri).scheme not in ("http", "https"):
         raise ValueError("an embed's uri must begin with http:, https: or data:")
     deadline = time.monotonic() + _TOTAL_SECONDS
+    with requests.Session() as session:
+        # Somebody else chose this URL: it gets no proxy and no credentials (.netrc) of this machine.
+        session.trust_env = False
+        session.max_redirects = _MAXIMUM_REDIRECTS
+        with session.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response:
+            response.raise_for_status()
+            return read_at_most(response, MAXIMUM_BYTES, deadline)
+
+
+def read_at_most(response: requests.Response, maximum_bytes: int, deadline: float) -> bytes:
+    """The body of a response that was requested with `stream=True`, within limits.
+
+    `deadline` is a moment of `time.monotonic()`. It is looked at whenever something arrives:
+    `iter_content` and `content` return to us only after a whole chunk, so that a server
+    sending a byte now and then would hold us for hours.
+
+    Raises:
+        ValueError: there is more than `maximum_bytes`.
+        requests.RequestException: the deadline has passed, or the connection broke off.
+    """
     content = bytearray()
-    with requests.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response:
-        response.raise_for_status()
-        for chunk in response.iter_content(64 * 1024):
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             content += chunk
-            if len(content) > MAXIMUM_BYTES:
-                raise ValueError(f"the embed holds more than {MAXIMUM_BYTES} bytes")
+            if len(content) > maximum_bytes:
+                raise ValueError(f"the answer holds more than {maximum_bytes} bytes")
             if time.monotonic() > deadline:
-                raise requests.Timeout(f"fetching the embed took longer than {_TOTAL_SECONDS} s")
+                raise requests.Timeout("the answer took too long to arrive")
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(f"the answer could not be read to its end: {error}") from error
     return bytes(content)
