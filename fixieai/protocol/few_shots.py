@@ -6,16 +6,16 @@ from fixieai.protocol.transcript import CONTINUATION, FewShot, Line, LineKind
 
 # Validation (few_shot_validation) knows the original's \w+ ids only. In a running conversation an
 # agent is also addressed by its full id, `owner/handle`, and a handle may hold hyphens.
-_FUNC_NAME = r"\w{1,64}"
-_AGENT_ID = r"[\w-]{1,64}(?:/[\w-]{1,64})?"
+FUNC_NAME = r"\w{1,64}"
+AGENT_ID = r"[\w-]{1,64}(?:/[\w-]{1,64})?"
 
 _LINE = re.compile(
     rf"(?P<query>Q):"
     rf"|(?P<response>A):"
-    rf"|Ask Func\[(?P<ask_func>{_FUNC_NAME})\]:"
-    rf"|Func\[(?P<func_says>{_FUNC_NAME})\] says:"
-    rf"|Ask Agent\[(?P<ask_agent>{_AGENT_ID})\]:"
-    rf"|Agent\[(?P<agent_says>{_AGENT_ID})\] says:"
+    rf"|Ask Func\[(?P<ask_func>{FUNC_NAME})\]:"
+    rf"|Func\[(?P<func_says>{FUNC_NAME})\] says:"
+    rf"|Ask Agent\[(?P<ask_agent>{AGENT_ID})\]:"
+    rf"|Agent\[(?P<agent_says>{AGENT_ID})\] says:"
     rf"|(?P<thought>Thought|Self Ask):"
 )
 
