@@ -1,0 +1,111 @@
+"""The composition root: settings in, ASGI application out. The URL map is this page."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from fixieai import credentials
+from fixieai.llm.models import Models
+from fixieai.platform import signing_keys
+from fixieai.platform.agent_calls.fixie import AgentCaller
+from fixieai.platform.auth import Auth
+from fixieai.platform.endpoints import agents, queries, sessions, user_storage, users
+from fixieai.platform.endpoints.access import for_agents, for_users, public
+from fixieai.platform.performer import Services
+from fixieai.platform.query_runner import QueryRunner
+from fixieai.platform.registry import Registry
+from fixieai.platform.services import Platform
+from fixieai.platform.sessions import Sessions
+from fixieai.platform.settings import LOCAL_USERNAME, Settings
+from fixieai.platform.user_storage import UserStorage
+from fixieai.storage.database import connect
+from fixieai.web import egress, guard, problems
+
+_logger = logging.getLogger("fixieai.platform")
+_MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
+_GRACE_SECONDS = 8.0
+
+ROUTES: list[Route] = [
+    public("/healthz", users.health, "GET"),
+    public("/.well-known/jwks.json", users.jwks, "GET"),
+    for_users("/api/user", users.show_user, "GET"),
+    for_users("/api/agents", agents.list_agents, "GET"),
+    for_users("/api/agents/{handle}", queries.ask_agent, "POST"),
+    for_users("/api/agents/{owner}/{handle}", queries.ask_agent, "POST"),
+    for_users("/api/agents/{owner}/{handle}", agents.show_agent, "GET"),
+    for_users("/api/agents/{owner}/{handle}", agents.register_agent, "PUT"),
+    for_users("/api/agents/{owner}/{handle}", agents.delete_agent, "DELETE"),
+    for_users("/api/refresh/{owner}/{handle}", agents.refresh_agent, "POST"),
+    for_users("/api/sessions", sessions.list_sessions, "GET"),
+    for_users("/api/sessions", sessions.create_session, "POST"),
+    for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
+    for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
+    for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}", user_storage.list_values, "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.get_value, "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.put_value, "POST"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.delete_value, "DELETE"),
+]
+
+
+@contextlib.asynccontextmanager
+async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+    """A platform with its database open, its local user made, and interrupted queries marked.
+
+    Raises:
+        ConfigurationError: the home cannot be used; the message says why and what to do.
+        Conflict: another platform is using the home.
+    """
+    local_user.make_home(settings.home)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(home_lock.hold(settings.home))
+        keys = signing_keys.load_or_create(settings.home)
+        database = await connect(settings.database_url)
+        stack.push_async_callback(database.close)
+        platform = await _compose(settings, database, Auth(database, keys), stack)
+        await local_user.ensure_key(settings.home, platform.auth)
+        interrupted = await database.write(queries_store.interrupt_running, INTERRUPTED_TEXT)
+        if interrupted:
+            _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
+        yield platform
+        await platform.runner.shut_down(_GRACE_SECONDS)
+
+
+async def _compose(
+    settings: Settings, database: Database, auth: Auth, stack: contextlib.AsyncExitStack
+) -> Platform:
+    policy = egress.EgressPolicy(allow_loopback=True, allow_private=settings.may_reach_private_agents)
+    caller = AgentCaller(egress.build_session(policy))
+    stack.push_async_callback(caller.close)
+    models = Models(settings.models)
+    stack.push_async_callback(models.close)
+    registry = Registry(database, auth, caller, settings.limits.agent_seconds)
+    services = Services(auth, caller, registry, models, settings.limits)
+    runner = QueryRunner(database, services)
+    return Platform(
+        settings=settings,
+        database=database,
+        auth=auth,
+        models=models,
+        registry=registry,
+        runner=runner,
+        sessions=Sessions(database, registry, runner),
+        user_storage=UserStorage(database),
+    )
+
+
+def build_app(settings: Settings) -> ASGIApp:
+    """The whole server. It opens its home when the server starts it (ASGI lifespan)."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_platform(settings) as platform:
+            app.state.platform = platform
+            yield
+
+    app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
+    return guard.Guard(app, guard_settings(settings))

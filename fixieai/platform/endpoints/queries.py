@@ -1,0 +1,92 @@
+"""`POST /api/agents/{owner}/{handle}`: asking, in one piece or as a stream of lines."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import pydantic
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from typing_extensions import NotRequired, TypedDict
+
+from fixieai.platform.auth import Caller
+from fixieai.platform.endpoints import inputs
+from fixieai.platform.runs import Event, Run
+from fixieai.platform.services import platform_of
+from fixieai.protocol.embeds import Embed
+from fixieai.protocol.messages import Message
+
+_MAXIMUM_EMBEDS = 64
+
+
+class QueryMessage(TypedDict):
+    """The person's message."""
+
+    text: Annotated[str, pydantic.Strict()]
+    embeds: NotRequired[Annotated[dict[str, Embed], pydantic.Field(max_length=_MAXIMUM_EMBEDS)] | None]
+
+
+class QueryBody(TypedDict):
+    """`session` null or absent: a session of its own."""
+
+    message: QueryMessage
+    session: NotRequired[str | None]
+    stream: NotRequired[bool]
+
+
+_QUERY = pydantic.TypeAdapter(QueryBody)
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One line of the stream."""
+    embeds = {key: {"content_type": e.content_type, "uri": e.uri} for key, e in event.embeds.items()}
+    content: dict[str, Any] = {
+        "message": {"text": event.text, "embeds": embeds},
+        "type": event.type,
+        "sentBy": {"handle": event.sender},
+    }
+    if event.model is not None:
+        content["model"] = event.model
+    if event.is_final:
+        content["final"] = True
+        content["error"] = _error_json(event)
+    return content
+
+
+def _error_json(event: Event) -> dict[str, str] | None:
+    if event.failure is None:
+        return None
+    return {"code": event.failure.code, "message": event.failure.message}
+
+
+async def ask_agent(request: Request, caller: Caller) -> Response:
+    """Path: `owner/handle`, a bare handle, or `None` for whichever agent the session or the router says."""
+    owner, handle = request.path_params.get("owner"), request.path_params["handle"]
+    body = await inputs.read_body(request, _QUERY)
+    message = Message(body["message"]["text"], body["message"].get("embeds") or {})
+    run = await platform_of(request).sessions.ask(
+        caller, f"{owner}/{handle}" if owner else handle, body.get("session"), message
+    )
+    if body.get("stream"):
+        return StreamingResponse(_lines(run), media_type="application/x-ndjson")
+    return await _whole(run)
+
+
+async def _lines(run: Run) -> AsyncIterator[bytes]:
+    """The person's own query is left out: the client has it."""
+    async for event in run.follow():
+        content = event_json(event)
+        if event.is_final:
+            content["session"] = run.session
+        yield json.dumps(content).encode("utf-8") + b"\n"
+
+
+async def _whole(run: Run) -> Response:
+    event = await run.result()
+    failure = event.failure
+    headers = {"Retry-After": str(round(failure.retry_after))} if failure and failure.retry_after else None
+    return JSONResponse(
+        {"error": None, **event_json(event), "session": run.session},
+        status_code=failure.status if failure else 200,
+        headers=headers,
+    )

@@ -1,0 +1,68 @@
+"""`/api/userstorage/{owner}/{handle}[/{key}]`, for the agent of that id alone."""
+
+import json
+
+import pydantic
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
+
+from fixieai import errors
+from fixieai.platform.auth import QueryCaller
+from fixieai.platform.endpoints import inputs
+from fixieai.platform.services import platform_of
+
+
+class StoredValue(TypedDict):
+    """`data` is JSON text."""
+
+    data: str
+
+
+_STORED_VALUE = pydantic.TypeAdapter(StoredValue)
+
+
+def _check_agent(request: Request, caller: QueryCaller) -> None:
+    """Another agent's store is, for this caller, not there."""
+    if caller.agent_id != f"{request.path_params['owner']}/{request.path_params['handle']}":
+        raise errors.NotFound
+
+
+def _key(request: Request, caller: QueryCaller) -> str:
+    _check_agent(request, caller)
+    key: str = request.path_params["key"]
+    return key
+
+
+async def list_values(request: Request, caller: QueryCaller) -> Response:
+    """The original's plain list; `?after=` and `?limit=` page through it."""
+    _check_agent(request, caller)
+    limit = inputs.page_size(request)
+    after = request.query_params.get("after")
+    items = await platform_of(request).user_storage.page(caller, after, limit)
+    return JSONResponse([{"key": item.key, "value": item.value} for item in items])
+
+
+async def get_value(request: Request, caller: QueryCaller) -> Response:
+    """Also answers HEAD."""
+    return JSONResponse({"data": await platform_of(request).user_storage.get(caller, _key(request, caller))})
+
+
+async def put_value(request: Request, caller: QueryCaller) -> Response:
+    key = _key(request, caller)
+    body = await inputs.read_body(request, _STORED_VALUE)
+    try:
+        json.loads(body["data"], parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise errors.UnprocessableContent("data: must be JSON text") from error
+    await platform_of(request).user_storage.put(caller, key, body["data"])
+    return JSONResponse({"key": key})
+
+
+async def delete_value(request: Request, caller: QueryCaller) -> Response:
+    await platform_of(request).user_storage.delete(caller, _key(request, caller))
+    return JSONResponse({"key": _key(request, caller)})
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

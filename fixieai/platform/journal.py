@@ -1,0 +1,136 @@
+"""The transcript of one running query: each line is on disk before anything else learns of it."""
+
+import json
+from collections.abc import Mapping
+
+from fixieai.platform.runs import Event, Failure, Run
+from fixieai.protocol.embeds import Embed
+from fixieai.protocol.messages import Message
+from fixieai.protocol.transcript import Line, LineKind, prefix
+from fixieai.storage import messages, queries
+from fixieai.storage.database import Database
+from fixieai.storage.messages import NewMessage
+from fixieai.storage.sessions import Session
+
+USER = "user"
+ROUTING = "routing"
+_PLAIN = (LineKind.QUERY, LineKind.RESPONSE)
+_KINDS = frozenset(LineKind)
+
+
+def shown_text(kind: str, name: str, text: str) -> str:
+    """A message's text as people and clients see it: `Ask Func[roll]: 20 1`."""
+    if kind not in _KINDS or kind in _PLAIN:
+        return text
+    return f"{prefix(Line(LineKind(kind), text, name))} {text}"
+
+
+def dump_embeds(embeds: Mapping[str, Embed]) -> str:
+    return json.dumps({key: {"content_type": e.content_type, "uri": e.uri} for key, e in embeds.items()})
+
+
+class Journal:
+    """Appends to one query of a session, and publishes what it appended."""
+
+    def __init__(self, database: Database, run: Run, session: Session) -> None:
+        self._database = database
+        self._run = run
+        self._session = session
+        self._query_id: int | None = None
+        self._recorded = 0
+        self._model: str | None = None
+        self.is_finished = False
+
+    @property
+    def session_handle(self) -> str:
+        return self._session.handle
+
+    async def earlier_messages(self, limit: int) -> list[messages.Message]:
+        """The newest `limit` messages of the session, oldest first."""
+        return await self._database.read(messages.window, self._session.id, limit)
+
+    async def begin(self, query: Message, agent_id: str | None) -> None:
+        line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
+        begun = await self._database.write(
+            queries.begin, self._session.id, agent_id, _message(line, USER)
+        )
+        self._query_id = begun.id
+
+    def note_model(self, name: str) -> None:
+        """The first model of the query is the one that answers it; deeper agents may use others."""
+        self._model = self._model or name
+
+    def idempotency_key(self) -> str:
+        """The same for the same effect of a resumed query: it counts what is on disk."""
+        return f"{self._query_id}:{self._recorded}"
+
+    def publish_partial(self, text: str, sender: str) -> None:
+        self._run.publish(Event(LineKind.RESPONSE, text, sender, model=self._model, is_partial=True))
+
+    async def record(self, line: Line, sender: str) -> None:
+        await self._append(_message(line, sender))
+        text = shown_text(line.kind, line.name, line.text)
+        self._run.publish(Event(line.kind, text, sender, line.embeds))
+
+    async def _append(self, message: NewMessage) -> None:
+        await self._database.write(messages.append, self._session.id, self._query_id, message)
+        self._recorded += 1
+
+    async def record_routing(self, agent_id: str) -> None:
+        """The router's choice, as a message of its own."""
+        routed = NewMessage(type=ROUTING, name="", sender="router", text=agent_id, embeds="{}", model=None)
+        await self._append(routed)
+        self._run.publish(Event(ROUTING, agent_id, "router"))
+
+    async def finish(self, line: Line, sender: str, failure: Failure | None = None) -> None:
+        """Stores the last message together with the query's end."""
+        if self._query_id is not None:
+            status = "answered" if failure is None else "failed"
+            message = _message(line, sender, self._model)
+            code = failure.code if failure else None
+            await self._database.write(queries.finish, self._query_id, status, message, code)
+        self.publish_end(line, sender, failure)
+
+    def publish_end(self, line: Line, sender: str, failure: Failure | None) -> None:
+        self.is_finished = True
+        self._run.publish(
+            Event(
+                LineKind.RESPONSE,
+                line.text,
+                sender,
+                line.embeds,
+                model=self._model,
+                is_final=True,
+                failure=failure,
+            )
+        )
+
+
+def _message(line: Line, sender: str, model: str | None = None) -> NewMessage:
+    return NewMessage(
+        type=line.kind,
+        name=line.name,
+        sender=sender,
+        text=line.text,
+        embeds=dump_embeds(line.embeds),
+        model=model,
+    )
+
+
+def load_embeds(text: str) -> dict[str, Embed]:
+    return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
+
+
+def conversation(earlier: list[messages.Message], agent_id: str) -> list[Line]:
+    """What the person and one agent said to each other: other agents' steps and unfinished turns left out."""
+    lines: list[Line] = []
+    turn: list[Line] = []
+    for message in earlier:
+        if message.type not in _KINDS or message.sender not in (USER, agent_id):
+            continue
+        line = Line(LineKind(message.type), message.text, message.name, load_embeds(message.embeds))
+        turn = [line] if line.kind is LineKind.QUERY else [*turn, line]
+        if line.kind is LineKind.RESPONSE and turn[0].kind is LineKind.QUERY:
+            lines += turn
+            turn = []
+    return lines

@@ -1,0 +1,198 @@
+"""Does what the loop of one agent asks for: calls models, funcs and other agents, records lines."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from fixieai import errors
+from fixieai.llm.base import LanguageModel
+from fixieai.llm.models import Models
+from fixieai.platform import builtin_funcs, runs
+from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
+from fixieai.platform.auth import Auth, Caller
+from fixieai.platform.journal import Journal
+from fixieai.platform.programs import Program
+from fixieai.platform.registry import Registry
+from fixieai.platform.settings import QueryLimits
+from fixieai.protocol.messages import AgentResponse, Message
+from fixieai.protocol.prompts import Completion, LlmSettings, Rendering
+from fixieai.protocol.transcript import Line, LineKind
+from fixieai.query_loop.drive import drive
+from fixieai.query_loop.effects import CallAgent, CallFunc, CallLlm, Effect, Record, Reply
+from fixieai.query_loop.loop import CodeShot, Limits, answer
+
+_DEFAULT_TEMPERATURE = 0.0
+_DEFAULT_MAXIMUM_TOKENS = 1000
+_SECONDS_BETWEEN_PARTIALS = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What performing needs, shared by all queries."""
+
+    auth: Auth
+    agents: AgentCaller
+    registry: Registry
+    models: Models
+    limits: QueryLimits
+
+
+@dataclass(frozen=True, slots=True)
+class QueryContext:
+    """One query of one person, the same at every depth."""
+
+    services: Services
+    caller: Caller
+    journal: Journal
+
+    def address(self, program: Program) -> AgentAddress:
+        """Raises AgentUnavailable when the agent is registered but not running."""
+        if program.url is None:
+            raise errors.AgentUnavailable(f"The agent {program.agent_id} is not running. Start its program.")
+        token = self.services.auth.query_token(
+            self.caller.username, program.agent_id, self.journal.session_handle
+        )
+        return AgentAddress(program.agent_id, program.url, token, self.services.limits.agent_seconds)
+
+
+async def ask(
+    context: QueryContext, program: Program, query: Message, history: list[Line], path: tuple[str, ...]
+) -> Line:
+    """The answer of one agent to one query; `path` are the ids of the agents that asked before it.
+
+    Raises:
+        FixieError: there is no answer, with the reason for the person who asked.
+    """
+    path = (*path, program.agent_id)
+    if program.code_shot is None:
+        return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
+    model = await context.services.models.choose(program.llm_settings.model)
+    context.journal.note_model(model.name)
+    performer = _Performer(context, program, program.code_shot, model, path)
+    limits = Limits(steps=context.services.limits.steps)
+    line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
+    return await drive(
+        answer(program.code_shot, history, line, model.rendering, limits), performer.perform
+    )
+
+
+async def _ask_standalone(
+    context: QueryContext, program: Program, query: Message, *, is_outermost: bool
+) -> Line:
+    """A standalone agent may answer several times, each time the answer so far; the last one counts."""
+    response: AgentResponse | None = None
+    asked = context.services.agents.ask_standalone(
+        context.address(program), query, context.journal.idempotency_key()
+    )
+    async with contextlib.aclosing(asked) as responses:
+        async for response in responses:
+            if is_outermost and response.error is None:
+                context.journal.publish_partial(response.message.text, program.agent_id)
+    if response is None:
+        raise errors.AgentUnavailable(f"The agent {program.agent_id} answered nothing.")
+    if response.error is not None:
+        raise errors.AgentUnavailable(_error_text(program, response))
+    line = Line(LineKind.RESPONSE, response.message.text, embeds=response.message.embeds)
+    if is_outermost:
+        await context.journal.finish(line, program.agent_id)
+    return line
+
+
+def _error_text(program: Program, response: AgentResponse) -> str:
+    code = response.error.code if response.error else ""
+    return f"The agent {program.agent_id} failed ({code}): {response.message.text}"
+
+
+class _Performer:
+    """One agent's turn within a query."""
+
+    def __init__(
+        self,
+        context: QueryContext,
+        program: Program,
+        code_shot: CodeShot,
+        model: LanguageModel,
+        path: tuple[str, ...],
+    ) -> None:
+        self._context = context
+        self._program = program
+        self._code_shot = code_shot
+        self._model = model
+        self._path = path
+        self._is_outermost = len(path) == 1
+
+    async def perform(self, effect: Effect) -> Reply:
+        match effect:
+            case CallLlm():
+                return await self._call_llm(effect)
+            case CallFunc():
+                return await self._call_func(effect)
+            case CallAgent():
+                return await self._call_agent(effect)
+            case Record():
+                return await self._record(effect.line)
+
+    async def _record(self, line: Line) -> None:
+        journal = self._context.journal
+        if line.kind is not LineKind.RESPONSE:
+            await journal.record(line, self._program.agent_id)
+        elif self._is_outermost:
+            await journal.finish(line, self._program.agent_id)
+
+    async def _call_llm(self, effect: CallLlm) -> Completion:
+        wanted = self._program.llm_settings
+        settings = LlmSettings(
+            model=wanted.model,
+            temperature=_DEFAULT_TEMPERATURE if wanted.temperature is None else wanted.temperature,
+            maximum_tokens=wanted.maximum_tokens or _DEFAULT_MAXIMUM_TOKENS,
+        )
+        key = self._context.journal.idempotency_key()
+        text = ""
+        published = 0.0
+        async with contextlib.aclosing(self._model.stream(effect.prompt, settings, key)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Completion):
+                    return piece
+                text += piece
+                if effect.is_complete(text):
+                    break
+                if self._is_outermost and time.monotonic() - published > _SECONDS_BETWEEN_PARTIALS:
+                    published = time.monotonic()
+                    self._publish(effect.partial_answer(text))
+        return Completion(text, model=self._model.name)
+
+    def _publish(self, partial: str | None) -> None:
+        if partial:
+            self._context.journal.publish_partial(partial, self._program.agent_id)
+
+    async def _call_func(self, effect: CallFunc) -> Message:
+        if builtin_funcs.is_builtin(effect.name):
+            known = builtin_funcs.BuiltinContext(self._code_shot.base_prompt, self._context.caller.time_zone)
+            return builtin_funcs.call(effect.name, effect.message, known)
+        response = await self._context.services.agents.call_func(
+            self._context.address(self._program),
+            effect.name,
+            effect.message,
+            self._context.journal.idempotency_key(),
+        )
+        if response.error is None:
+            return response.message
+        if self._model.rendering is Rendering.TRANSCRIPT:
+            # The few-shot model would take the error for a value and fill it into an answer.
+            raise errors.AgentUnavailable(f"Func[{effect.name}] of {_error_text(self._program, response)}")
+        return Message(f"Error ({response.error.code}): {response.message.text}")
+
+    async def _call_agent(self, effect: CallAgent) -> Message:
+        if len(self._path) >= self._context.services.limits.hops:
+            raise errors.LimitReached(
+                f"This query was passed between agents {len(self._path)} times without an answer, which is "
+                f"the limit: {' → '.join(self._path)}."
+            )
+        try:
+            program = await self._context.services.registry.program(self._context.caller, effect.agent_id)
+            line = await ask(self._context, program, effect.message, [], self._path)
+        except (errors.NotFound, errors.UpstreamError) as error:
+            if self._model.rendering is Rendering.TRANSCRIPT:
+                raise
+            return Message(f"Error ({error.code}): {error.message}")
+        return Message(line.text, dict(line.embeds))

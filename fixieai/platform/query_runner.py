@@ -1,0 +1,146 @@
+"""Queries under way: each in a task of its own, one at a time per session, whatever becomes of the request."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from fixieai import errors
+from fixieai.platform import journal as journals
+from fixieai.platform import performer
+from fixieai.platform.auth import Caller
+from fixieai.platform.journal import Journal
+from fixieai.platform.performer import QueryContext, Services
+from fixieai.platform.programs import Program
+from fixieai.platform.runs import Failure, Run
+from fixieai.protocol.messages import Message
+from fixieai.protocol.transcript import Line, LineKind
+from fixieai.storage.database import Database
+from fixieai.storage.sessions import Session
+
+_logger = logging.getLogger("fixieai.platform")
+_PLATFORM = "platform"
+_INTERRUPTED = Failure("interrupted", "This query was interrupted: the platform was stopped. Ask again.", 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person asks. `program` is None when the router is to choose the agent.
+
+    `message` is what the person wrote; `question` is that without the `@owner/handle` in front.
+    """
+
+    caller: Caller
+    session: Session
+    program: Program | None
+    message: Message
+    question: Message
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The queue of one session; asyncio's locks are fair."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    holders: int = 0
+
+
+class QueryRunner:
+    """Starts queries and sees them through."""
+
+    def __init__(self, database: Database, services: Services) -> None:
+        self._database = database
+        self._services = services
+        self._turns: dict[int, _Turn] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, query: Query) -> Run:
+        """Begins the query, or queues it behind those of its session.
+
+        Raises:
+            Conflict: too many queries wait in this session.
+        """
+        waiting = self._services.limits.waiting_per_session
+        turn = self._turns.setdefault(query.session.id, _Turn())
+        if turn.holders > waiting:
+            raise errors.Conflict(
+                f"{waiting} queries already wait in this session. Wait for an answer, or open another session."
+            )
+        turn.holders += 1
+        run = Run(query.session.handle)
+        task = asyncio.create_task(self._run_in_turn(query, run, turn))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return run
+
+    async def shut_down(self, grace_seconds: float) -> None:
+        """Lets running queries finish for a while, then marks the rest interrupted."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self, session_id: int, turn: _Turn) -> AsyncIterator[None]:
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.holders -= 1
+            if turn.holders == 0:
+                self._turns.pop(session_id, None)
+
+    async def _run_in_turn(self, query: Query, run: Run, turn: _Turn) -> None:
+        journal = Journal(self._database, run, query.session)
+        try:
+            async with (
+                self._in_turn(query.session.id, turn),
+                asyncio.timeout(self._services.limits.query_seconds),
+            ):
+                await self._answer(query, journal)
+        except asyncio.CancelledError:
+            await asyncio.shield(_fail(journal, _INTERRUPTED))
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the session says so and goes on
+            await _fail(journal, self._failure(error))
+
+    async def _answer(self, query: Query, journal: Journal) -> None:
+        """Reads the conversation before it, stores the query, finds the agent, and lets it answer."""
+        limit = self._services.limits.history_messages
+        earlier = await journal.earlier_messages(limit)
+        await journal.begin(query.message, query.program.agent_id if query.program else None)
+        program = query.program
+        if program is None:
+            program = await self._services.registry.route(query.caller, query.question.text)
+            await journal.record_routing(program.agent_id)
+        context = QueryContext(self._services, query.caller, journal)
+        history = journals.conversation(earlier, program.agent_id)
+        await performer.ask(context, program, query.question, history, ())
+
+    def _failure(self, error: Exception) -> Failure:
+        if isinstance(error, errors.FixieError):
+            return Failure(error.code, error.message, error.status, error.retry_after)
+        if isinstance(error, TimeoutError):
+            seconds = self._services.limits.query_seconds
+            text = f"This query took longer than {seconds:g} seconds, which is the limit for one query."
+            return Failure(errors.LimitReached.code, text, errors.LimitReached.status)
+        reference = secrets.token_hex(6)
+        _logger.error("query failed [%s]", reference, exc_info=error)
+        text = f"Something went wrong on the platform's side. Its log says more under {reference}."
+        return Failure(errors.FixieError.code, text, errors.FixieError.status)
+
+
+async def _fail(journal: Journal, failure: Failure) -> None:
+    """Ends the query with its reason; where even that cannot be stored, readers still learn of it."""
+    if journal.is_finished:
+        return
+    line = Line(LineKind.RESPONSE, failure.message)
+    try:
+        await journal.finish(line, _PLATFORM, failure)
+    except Exception:
+        _logger.exception("the end of a query could not be stored")
+        journal.publish_end(line, _PLATFORM, failure)

@@ -1,0 +1,33 @@
+"""All services of one running platform, as the endpoints find them."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from fixieai.llm.models import Models
+from fixieai.platform.auth import Auth
+from fixieai.platform.query_runner import QueryRunner
+from fixieai.platform.registry import Registry
+from fixieai.platform.sessions import Sessions
+from fixieai.platform.settings import Settings
+from fixieai.platform.user_storage import UserStorage
+from fixieai.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Opened at start, closed at the end, in `app`."""
+
+    settings: Settings
+    database: Database
+    auth: Auth
+    models: Models
+    registry: Registry
+    runner: QueryRunner
+    sessions: Sessions
+    user_storage: UserStorage
+
+
+def platform_of(request: Request) -> Platform:
+    platform: Platform = request.app.state.platform
+    return platform

@@ -1,0 +1,114 @@
+"""Conversations of a person: opening, listing, asking in one."""
+
+import dataclasses
+import re
+
+from fixieai import errors
+from fixieai.platform import session_handles
+from fixieai.platform.auth import Caller
+from fixieai.platform.programs import Program
+from fixieai.platform.query_runner import Query, QueryRunner
+from fixieai.platform.registry import Registry
+from fixieai.platform.runs import Run
+from fixieai.protocol.messages import Message
+from fixieai.storage import messages, sessions
+from fixieai.storage.database import Database
+from fixieai.storage.sessions import Session
+
+MAXIMUM_TEXT = 256 * 1024
+_NO_AGENT = "None"
+_ADDRESSED = re.compile(r"@(?P<agent>[\w-]{1,64}(?:/[\w-]{1,64})?)\s+(?P<text>.+)", re.DOTALL)
+_TRIES_FOR_A_HANDLE = 8
+_NAME_LENGTH = 80
+
+
+class Sessions:
+    """What a person can do with sessions. Another person's session does not exist here."""
+
+    def __init__(self, database: Database, registry: Registry, runner: QueryRunner) -> None:
+        self._database = database
+        self._registry = registry
+        self._runner = runner
+
+    async def create(self, caller: Caller, frontend_agent_id: str | None) -> Session:
+        """A new session, with an agent that answers what is addressed to no other.
+
+        Raises:
+            NotFound: there is no such agent.
+        """
+        if frontend_agent_id is not None:
+            program = await self._registry.program(caller, frontend_agent_id)
+            frontend_agent_id = program.agent_id
+        for _ in range(_TRIES_FOR_A_HANDLE):
+            try:
+                return await self._database.write(
+                    sessions.create, caller.user_id, session_handles.new(), frontend_agent_id
+                )
+            except errors.Conflict:
+                continue
+        raise errors.ServiceUnavailable("No free name for a session was found; try again.")
+
+    async def find(self, caller: Caller, handle: str) -> Session:
+        session = await self._database.read(sessions.get, caller.user_id, handle)
+        if session is None:
+            raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
+        return session
+
+    async def page(self, caller: Caller, after: str | None, limit: int) -> list[Session]:
+        return await self._database.read(sessions.page, caller.user_id, after, limit)
+
+    async def delete(self, caller: Caller, handle: str) -> None:
+        session = await self.find(caller, handle)
+        await self._database.write(sessions.delete, caller.user_id, session.id)
+
+    async def messages(
+        self, caller: Caller, handle: str, after: int, limit: int
+    ) -> list[messages.Message]:
+        session = await self.find(caller, handle)
+        return await self._database.read(messages.page, caller.user_id, session.id, after, limit)
+
+    async def ask(self, caller: Caller, agent: str, handle: str | None, message: Message) -> Run:
+        """Starts a query. `agent` is "None" when the session, or else the router, is to say which.
+
+        Raises:
+            NotFound: no such agent or session.
+            UnprocessableContent: the text is empty or longer than 256 KiB.
+            Conflict: too many queries wait in this session.
+        """
+        _check(message)
+        session = await self.find(caller, handle) if handle else None
+        program, text = await self._addressed(caller, message.text)
+        if program is None:
+            program = await self._named(caller, agent, session)
+        if session is None:
+            session = await self.create(caller, program.agent_id if program else None)
+        if session.name is None:
+            await self._database.write(sessions.set_name, session.id, message.text[:_NAME_LENGTH])
+        question = dataclasses.replace(message, text=text)
+        return self._runner.start(Query(caller, session, program, message, question))
+
+    async def _addressed(self, caller: Caller, text: str) -> tuple[Program | None, str]:
+        """`@owner/handle text` asks that agent. A bare `@word` that is no agent is just text."""
+        match = _ADDRESSED.match(text)
+        if match is None:
+            return None, text
+        try:
+            return await self._registry.program(caller, match["agent"]), match["text"]
+        except errors.NotFound:
+            if "/" in match["agent"]:
+                raise
+            return None, text
+
+    async def _named(self, caller: Caller, agent: str, session: Session | None) -> Program | None:
+        if agent != _NO_AGENT:
+            return await self._registry.program(caller, agent)
+        if session is not None and session.frontend_agent_id is not None:
+            return await self._registry.program(caller, session.frontend_agent_id)
+        return None
+
+
+def _check(message: Message) -> None:
+    if not message.text.strip():
+        raise errors.UnprocessableContent("message.text: there is no question in it")
+    if len(message.text) > MAXIMUM_TEXT:
+        raise errors.UnprocessableContent(f"message.text: more than {MAXIMUM_TEXT} characters")

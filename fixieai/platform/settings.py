@@ -1,0 +1,81 @@
+"""Every setting of the platform, read once."""
+
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fixieai import credentials, errors
+from fixieai.llm.settings import ModelSettings
+
+LOCAL_USERNAME = "local"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What ends a query. Seconds are wall-clock."""
+
+    hops: int = 8
+    steps: int = 20
+    query_seconds: float = 300.0
+    agent_seconds: float = 60.0
+    waiting_per_session: int = 32
+    history_messages: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`home` holds the database, the keys and the lock; `port` 0 takes any free port."""
+
+    home: pathlib.Path
+    host: str = "127.0.0.1"
+    port: int = 8180
+    may_reach_private_agents: bool = False
+    limits: QueryLimits = field(default_factory=QueryLimits)
+    models: ModelSettings = field(default_factory=ModelSettings)
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.home.absolute() / 'fixie.db'}"
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 < number < 1e6:
+        raise errors.ConfigurationError(f"{name} must be a positive number, not {text!r}")
+    return number
+
+
+def from_environment(
+    environment: Mapping[str, str], home: pathlib.Path | None = None, host: str = "127.0.0.1", port: int = 8180
+) -> Settings:
+    """The settings of a platform.
+
+    Raises:
+        ConfigurationError: a variable cannot be read, or the address is not this machine's own.
+    """
+    if host not in _LOOPBACK:
+        raise errors.ConfigurationError(
+            f"This platform has one local user and no accounts, so it does not listen on {host}.\n"
+            "Listen on 127.0.0.1, and put a reverse proxy with its own authentication in front to share it."
+        )
+    limits = QueryLimits(
+        hops=int(_number(environment, "FIXIE_MAXIMUM_HOPS", QueryLimits.hops)),
+        steps=int(_number(environment, "FIXIE_MAXIMUM_STEPS", QueryLimits.steps)),
+        query_seconds=_number(environment, "FIXIE_QUERY_SECONDS", QueryLimits.query_seconds),
+        agent_seconds=_number(environment, "FIXIE_AGENT_SECONDS", QueryLimits.agent_seconds),
+    )
+    return Settings(
+        home=home or credentials.home_path(),
+        host=host,
+        port=port,
+        may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
+        limits=limits,
+        models=ModelSettings.from_environment(environment),
+    )
