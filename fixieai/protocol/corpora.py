@@ -124,10 +124,18 @@ class CustomCorpus:
 
 
 def parse_request(body: object) -> CorpusRequest:
-    """The decoded JSON body of `POST /corpus/{func}`. Raises UnprocessableContent, which says what and where."""
+    """The decoded JSON body of `POST /corpus/{func}`.
+
+    Raises:
+        UnprocessableContent: the message says what is wrong and where.
+    """
     return shapes.read(CorpusRequest, body, "the corpus request", _LIMITS)
 
 
 def parse_response(body: object) -> CorpusResponse:
-    """The decoded JSON body of a corpus func's answer. Raises UnprocessableContent, which says what and where."""
+    """The decoded JSON body of a corpus func's answer.
+
+    Raises:
+        UnprocessableContent: the message says what is wrong and where.
+    """
     return shapes.read(CorpusResponse, body, "the corpus response", _LIMITS)

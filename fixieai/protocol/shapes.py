@@ -66,7 +66,7 @@ def _adapter(shape: type[Shape]) -> pydantic.TypeAdapter[Shape]:
 
 
 def _check(value: object, limits: Limits) -> None:
-    """Raises ValueError for what is too large or cannot be stored as text. Goes by a list, not by recursion."""
+    """Raises ValueError for what is too large or cannot be stored. A list, not recursion, holds what waits."""
     characters = values = 0
     pending: list[tuple[object, int]] = [(value, 0)]
     while pending:
