@@ -9,6 +9,7 @@ import inspect
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    Awaitable,
     Callable,
     Iterable,
     Iterator,
@@ -30,6 +31,8 @@ from fixieai.protocol.messages import AgentQuery, AgentResponse, Message
 _EXPECTED = "a str, Message or AgentResponse, or an iterable of them"
 _SINGLE = (str, Message, AgentResponse)
 _END = object()
+
+Thread = Callable[..., Awaitable[Any]]
 
 
 class AgentFunc(abc.ABC):
@@ -174,12 +177,17 @@ class AgentCorpusFunc:
         raise exceptions.wrong_result(self.func.__name__, result, "a CorpusResponse")
 
 
-def _thread() -> Callable[..., Any]:
+def _thread() -> Thread:
     """Runs functions in threads, all in one copy of the present context: what one sets, the next one sees."""
-    return functools.partial(anyio.to_thread.run_sync, contextvars.copy_context().run)
+    context = contextvars.copy_context()
+
+    async def run(func: Callable[..., Any], *arguments: object) -> Any:
+        return await anyio.to_thread.run_sync(context.run, func, *arguments)
+
+    return run
 
 
-async def _call(start: Callable[[], object], is_async: bool, thread: Callable[..., Any]) -> object:
+async def _call(start: Callable[[], object], is_async: bool, thread: Thread) -> object:
     result = start() if is_async else await thread(start)
     return await result if inspect.isawaitable(result) else result
 
@@ -203,7 +211,7 @@ async def _responses(
             await items.aclose()
 
 
-async def _in_thread(items: Iterator[object], thread: Callable[..., Any]) -> AsyncGenerator[object, None]:
+async def _in_thread(items: Iterator[object], thread: Thread) -> AsyncGenerator[object, None]:
     try:
         while (item := await thread(next, items, _END)) is not _END:
             yield item

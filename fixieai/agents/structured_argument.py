@@ -11,7 +11,6 @@ import pydantic
 
 from fixieai.protocol import shapes
 
-
 _OWN = ("fixieai.agents.", "fixieai.protocol.")
 
 
@@ -30,9 +29,9 @@ class StructuredArgument:
     def of(cls, kind: type) -> StructuredArgument:
         """Raises TypeError when JSON cannot describe `kind` as an object."""
         try:
-            adapter = pydantic.TypeAdapter(kind)
+            adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(kind)
             schema = _unfolded(adapter.json_schema())
-        except pydantic.errors.PydanticErrorMixin as error:
+        except (pydantic.PydanticUserError, pydantic.PydanticUndefinedAnnotation) as error:
             raise TypeError(f"{kind.__name__} cannot be read from JSON: {error}") from error
         if schema.get("type") != "object":
             raise TypeError(f"{kind.__name__} must be read from a JSON object, not {schema.get('type')}")

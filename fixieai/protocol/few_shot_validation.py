@@ -29,7 +29,7 @@ class FewshotLinePattern(enum.Enum):
 
     @classmethod
     def match(cls, line: str) -> re.Match[str] | None:
-        """The match of the pattern that `line` begins with, or None. Its kind: `FewshotLinePattern(match.re)`.
+        """The match of the pattern that `line` begins with; its kind is `FewshotLinePattern(match.re)`.
 
         Raises:
             ValueError: `line` is more than one line, or a `Q:` without a query.

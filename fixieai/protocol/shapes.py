@@ -1,6 +1,5 @@
 """Decoded JSON or YAML of anybody's making, turned into a known dataclass or refused with a clear message."""
 
-import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fixieai import errors
 Shape = TypeVar("Shape")
 
 _REPORTED_PROBLEMS = 5
+_adapters: dict[type[Any], pydantic.TypeAdapter[Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,15 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     return f"{where}: {said}" if where else said
 
 
-@functools.cache
 def _adapter(shape: type[Shape]) -> pydantic.TypeAdapter[Shape]:
-    return pydantic.TypeAdapter(shape)
+    """Built when first needed: an agent reads none of these, and building them costs milliseconds."""
+    if shape not in _adapters:
+        _adapters[shape] = pydantic.TypeAdapter(shape)
+    return _adapters[shape]
 
 
 def _check(value: object, limits: Limits) -> None:
-    """Raises ValueError for what is too large or cannot be stored. A list, not recursion, holds what waits."""
+    """Raises ValueError for what is too large or cannot be stored. Walks without recursion."""
     characters = values = 0
     pending: list[tuple[object, int]] = [(value, 0)]
     while pending:
