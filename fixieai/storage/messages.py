@@ -1,0 +1,123 @@
+"""What was said in a session, line by line: the person's queries, each step, the responses."""
+
+from dataclasses import dataclass
+
+from fixieai import errors
+from fixieai.storage import ids, statements, timestamps
+from fixieai.storage.transaction import Params, Transaction
+
+_SQL = statements.load("messages")
+
+RESPONSE = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`position` counts from 1 in its session, without gaps. `query_id` is the id of the message that asked.
+
+    `name` is the func's name or the agent's id of a line such as `Ask Func[roll]: 20 1`; `sender`
+    is "user", the id of an agent, or None; `embeds` is JSON text as it was given.
+    """
+
+    id: int
+    session_id: int
+    query_id: int
+    position: int
+    type: str
+    name: str
+    sender: str | None
+    text: str
+    embeds: str
+    model: str | None
+    created: str
+
+    @property
+    def in_reply_to(self) -> int | None:
+        """The id of the message that a response answers."""
+        return self.query_id if self.type == RESPONSE else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message before it is stored."""
+
+    type: str
+    text: str
+    name: str = ""
+    sender: str | None = None
+    embeds: str = "{}"
+    model: str | None = None
+
+
+def append(
+    transaction: Transaction, owner_id: int, session_id: int, query_id: int, new: NewMessage
+) -> Message:
+    """Stores a message of a query as the next one of its session.
+
+    Raises:
+        NotFound: the owner has no such session (any more).
+    """
+    return _insert(transaction, owner_id, session_id, (ids.new_id(), query_id), new)
+
+
+def append_question(transaction: Transaction, owner_id: int, session_id: int, new: NewMessage) -> Message:
+    """Stores a message that begins a query, whose id is its own. See `queries.begin`."""
+    message_id = ids.new_id()
+    return _insert(transaction, owner_id, session_id, (message_id, message_id), new)
+
+
+def _insert(
+    transaction: Transaction, owner_id: int, session_id: int, its_ids: tuple[int, int], new: NewMessage
+) -> Message:
+    message_id, query_id = its_ids
+    now = timestamps.now()
+    row = transaction.row(
+        _SQL["append"],
+        {
+            "id": message_id,
+            "owner_id": owner_id,
+            "session_id": session_id,
+            "query_id": query_id,
+            "type": new.type,
+            "name": new.name,
+            "sender": new.sender,
+            "text": new.text,
+            "embeds": new.embeds,
+            "model": new.model,
+            "now": now,
+        },
+    )
+    if row is None:
+        raise errors.NotFound("This session does not exist, or was deleted.")
+    return Message(
+        id=message_id,
+        session_id=session_id,
+        query_id=query_id,
+        position=row[0],
+        type=new.type,
+        name=new.name,
+        sender=new.sender,
+        text=new.text,
+        embeds=new.embeds,
+        model=new.model,
+        created=now,
+    )
+
+
+def page(transaction: Transaction, owner_id: int, session_id: int, after: int, limit: int) -> list[Message]:
+    """Up to `limit` messages behind the position `after` (0: from the first), in order."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "after": after, "limit": limit}
+    return [Message(*row) for row in transaction.rows(_SQL["page"], params)]
+
+
+def window(
+    transaction: Transaction, owner_id: int, session_id: int, limit: int, before: int | None = None
+) -> list[Message]:
+    """The newest `limit` messages, or those before a position, in order. Costs the same in any session."""
+    params: Params = {
+        "owner_id": owner_id,
+        "session_id": session_id,
+        "before": ids.MAXIMUM if before is None else before,
+        "limit": limit,
+    }
+    return [Message(*row) for row in reversed(transaction.rows(_SQL["window"], params))]

@@ -1,0 +1,78 @@
+"""Conversations. Their messages are in `messages`, what was asked in them in `queries`."""
+
+from dataclasses import dataclass
+
+from fixieai import errors
+from fixieai.storage import ids, statements, timestamps
+from fixieai.storage.transaction import Params, Transaction
+
+_SQL = statements.load("sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`handle` is unique among those of one owner. `modified` is when the last query began."""
+
+    id: int
+    handle: str
+    name: str | None
+    frontend_agent_id: str | None
+    created: str
+    modified: str
+
+
+def create(
+    transaction: Transaction, owner_id: int, handle: str, frontend_agent_id: str | None = None
+) -> Session:
+    """Raises Conflict when the owner has a session of that handle."""
+    now = timestamps.now()
+    session = Session(ids.new_id(), handle, None, frontend_agent_id, now, now)
+    params: Params = {
+        "id": session.id,
+        "owner_id": owner_id,
+        "handle": handle,
+        "frontend_agent_id": frontend_agent_id,
+        "now": now,
+    }
+    if not transaction.execute(_SQL["insert"], params):
+        raise errors.Conflict(f"There is a session named {handle!r} already.")
+    return session
+
+
+def get(transaction: Transaction, owner_id: int, handle: str) -> Session | None:
+    row = transaction.row(_SQL["get"], {"owner_id": owner_id, "handle": handle})
+    return Session(*row) if row else None
+
+
+def page(transaction: Transaction, owner_id: int, after: str | None, limit: int) -> list[Session]:
+    """The owner's sessions, the newest first; `after` is the id of the last one seen.
+
+    Raises:
+        UnprocessableContent: `after` is no id.
+    """
+    params: Params = {"owner_id": owner_id, "before": ids.cursor(after, ids.MAXIMUM), "limit": limit}
+    return [Session(*row) for row in transaction.rows(_SQL["page"], params)]
+
+
+def set_name(transaction: Transaction, owner_id: int, session_id: int, name: str) -> bool:
+    """Whether there is such a session."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "name": name}
+    return transaction.execute(_SQL["set_name"], params) > 0
+
+
+def touch(transaction: Transaction, owner_id: int, session_id: int, name: str | None = None) -> None:
+    """Marks the session as modified now; `name` becomes its name when it has none.
+
+    Raises:
+        NotFound: the owner has no such session (any more).
+    """
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "name": name, "now": timestamps.now()}
+    if not transaction.execute(_SQL["touch"], params):
+        raise errors.NotFound("This session does not exist, or was deleted.")
+
+
+def delete(transaction: Transaction, owner_id: int, session_id: int) -> bool:
+    """Deletes the session with its messages, queries and embeds; whether there was one."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id}
+    transaction.execute(_SQL["delete_queries"], params)
+    return transaction.execute(_SQL["delete"], params) > 0
