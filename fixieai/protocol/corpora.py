@@ -17,7 +17,7 @@ from dataclasses_json import DataClassJsonMixin, config
 
 from fixieai.protocol import shapes
 
-# The bodies are JSON that was read with a limit on its bytes: these only keep the walk bounded.
+# The body is JSON that was read with a limit on its bytes: these only keep the walk bounded.
 _LIMITS = shapes.Limits(characters=32 * 1024 * 1024, values=200_000)
 
 
@@ -121,15 +121,6 @@ class CustomCorpus:
     """Documents that a registered corpus func hands out."""
 
     func_name: str
-
-
-def parse_request(body: object) -> CorpusRequest:
-    """The decoded JSON body of `POST /corpus/{func}`.
-
-    Raises:
-        UnprocessableContent: the message says what is wrong and where.
-    """
-    return shapes.read(CorpusRequest, body, "the corpus request", _LIMITS)
 
 
 def parse_response(body: object) -> CorpusResponse:

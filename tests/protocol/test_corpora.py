@@ -44,18 +44,10 @@ def test_the_wire_shape_of_a_response() -> None:
 
 
 def test_requests_read_and_write_their_two_fields_and_ignore_others() -> None:
-    assert corpora.parse_request({}) == CorpusRequest()
-    assert corpora.parse_request({"page_token": "t", "more": [1]}) == CorpusRequest(None, "t")
+    assert CorpusRequest.from_dict({}) == CorpusRequest()
+    assert CorpusRequest.from_dict({"page_token": "t", "more": [1]}) == CorpusRequest(None, "t")
     assert CorpusRequest("p").to_dict() == {"partition": "p", "page_token": None}
     assert CorpusRequest.from_dict({"partition": "p"}) == CorpusRequest("p")
-
-
-@pytest.mark.parametrize(
-    "body", [None, 5, "x", [], {"partition": 5}, {"page_token": {}}, {"partition": "\0"}]
-)
-def test_a_malformed_request_is_refused(body: object) -> None:
-    with pytest.raises(errors.UnprocessableContent, match="the corpus request"):
-        corpora.parse_request(body)
 
 
 @pytest.mark.parametrize(
