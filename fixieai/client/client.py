@@ -1,6 +1,7 @@
 """The client of the platform for programs: `FixieClient`, and functions on one shared client and session."""
 
 import functools
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -33,11 +34,11 @@ class FixieClient(connection.PlatformConnection):
 
     def get_sessions(self) -> list[str]:
         """The handles of the user's sessions, the latest first."""
-        return [found["handle"] for found in self.get_all(f"{self.url}/api/sessions", "sessions")]
+        return [found["handle"] for found in self.get_session_metadata()]
 
-    def get_session_page(self, limit: int) -> list[dict[str, Any]]:
-        """The first `limit` sessions: `handle`, `name`, `frontendAgentId`, `created`, `modified`."""
-        return list(self.get(f"{self.url}/api/sessions", limit=limit)["sessions"])
+    def get_session_metadata(self) -> Iterator[dict[str, Any]]:
+        """The sessions, the latest first: `handle`, `name`, `frontendAgentId`, `created`, `modified`."""
+        return self.get_all(f"{self.url}/api/sessions", "sessions")
 
     def create_session(self, frontend_agent_id: str | None = None) -> Session:
         """A new session whose queries `frontend_agent_id` answers (None: the platform chooses)."""

@@ -90,7 +90,7 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     """Names an answer that is not a success; the message is the platform's own where it sent one."""
     status = response.status_code
     said = _message(body) or f"HTTP {status}"
-    if status == errors.Unauthenticated.status:
+    if status == errors.Unauthenticated.status or (status == errors.Forbidden.status and "API key" in said):
         return errors.Unauthenticated(_NEW_KEY.format(url=api_url, reason=said.rstrip(".")))
     kind = _BY_STATUS.get(status)
     if kind is not None:

@@ -64,10 +64,6 @@ class Session:
         """
         return list(self._client.get_all(f"{self._api_url}/messages", "messages"))
 
-    def first_messages(self, count: int) -> list[dict[str, Any]]:
-        """The first messages, as `get_messages` gives them."""
-        return list(self._client.get(f"{self._api_url}/messages", limit=count)["messages"])
-
     def query(self, text: str) -> str:
         """Asks, waits, and gives the answer ("" when nothing came)."""
         answer = ""

@@ -1,0 +1,1 @@
+"""`fixie agent`: making, serving and listing agents."""

@@ -1,0 +1,120 @@
+"""One agent being served on this machine: its process, its address, its entry at the platform."""
+
+import contextlib
+import pathlib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+from fixieai import errors
+from fixieai.cli import processes
+from fixieai.cli.agent.agent_config import AgentConfig
+from fixieai.client.client import FixieClient
+
+_LOADER = "fixieai.cli.agent.loader"
+_LOAD_SECONDS = 60.0
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an agent's code is: `file` is its agent.yaml, `variables` the environment it runs in."""
+
+    file: pathlib.Path
+    config: AgentConfig
+    variables: Mapping[str, str]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError, with what to do about it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from error
+
+
+class ServedAgent:
+    """Runs the agent's code in a process of its own, which may be replaced while callers wait.
+
+    The socket is ours and stays open: a caller that comes while the code is reloaded is answered by the
+    new code. Use as a context manager: leaving it stops the process and tells the platform.
+    """
+
+    def __init__(
+        self, client: FixieClient, source: Source, listening: socket.socket, log: IO[bytes] | None = None
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._listening = listening
+        self._log = log
+        self.agent_id = f"{client.get_current_username()}/{source.config.handle}"
+        self.url = _url(listening)
+        self._child: processes.Child | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with processes.uninterrupted():
+            self._unregister()
+            self.stop()
+            self._listening.close()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended; None while it runs."""
+        return self._child.exit_code if self._child else None
+
+    def start(self) -> None:
+        """Starts the process; `register` waits for it."""
+        variables = {
+            **self._source.variables,
+            "FIXIE_API_URL": self._client.url,
+            "FIXIE_ALLOWED_AGENT_ID": self.agent_id,
+        }
+        arguments = (_LOADER, str(self._listening.fileno()), self._source.file.name)
+        self._child = processes.Child(
+            arguments, variables, folder=self._source.file.parent, listening=self._listening, log=self._log
+        )
+
+    def stop(self) -> None:
+        """Stops the process, if there is one."""
+        if self._child:
+            self._child.stop()
+
+    def register(self) -> None:
+        """Waits until the code is loaded, and lets the platform shake hands with it.
+
+        Raises:
+            AgentUnavailable: the code did not load, or the platform does not reach it.
+        """
+        if self._child is None or self._child.wait_until_ready(_LOAD_SECONDS) is None:
+            raise errors.AgentUnavailable(f"{self.agent_id} could not be started")
+        config = self._source.config
+        about = {"description": config.description, "moreInfoUrl": config.more_info_url}
+        if config.name is not None:
+            about["name"] = config.name
+        self._client.get_agent(self.agent_id).register(self.url, **about)
+
+    def sample_query(self) -> str | None:
+        """A question that the agent says it answers."""
+        return next(iter(self._client.get_agent(self.agent_id).queries or ()), None)
+
+    def _unregister(self) -> None:
+        """Says that the agent no longer runs, unless it was registered elsewhere meanwhile."""
+        with contextlib.suppress(errors.FixieError):  # the platform is gone, or stopping
+            agent = self._client.get_agent(self.agent_id)
+            if agent.valid and agent.get_metadata().get("url") == self.url:
+                agent.register(None)
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    host = _WILDCARDS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,1 @@
+"""Who the person at this machine is to a platform."""

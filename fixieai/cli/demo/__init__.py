@@ -1,0 +1,1 @@
+"""`fixie demo`: two agents at work."""

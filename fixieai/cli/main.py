@@ -1,0 +1,43 @@
+"""The `fixie` program (and `fixieai`, the same): the command tree, and how a command ends."""
+
+import os
+import sys
+
+import click
+
+from fixieai.cli import exits, lazy
+from fixieai.cli.lazy import Entry
+
+_SESSION = "fixieai.cli.session.commands"
+_AGENT = "fixieai.cli.agent.commands"
+
+COMMANDS = {
+    "demo": Entry(
+        "fixieai.cli.demo.commands:demo", "Shows two agents at work, with nothing set up and nothing kept."
+    ),
+    "init": Entry("fixieai.cli.agent.init:init_agent", "Creates an agent.yaml file."),
+    "serve": Entry("fixieai.cli.agent.serve:serve_agent", "Serve the current agent locally."),
+    "console": Entry("fixieai.cli.session.converse:new", "Creates a new session and opens it."),
+    "query": Entry("fixieai.cli.session.converse:query", "Runs a single query and exit."),
+    "session": Entry(f"{_SESSION}:session", "Session-related commands."),
+    "agent": Entry(f"{_AGENT}:agent", "Agent-related commands."),
+    "user": Entry("fixieai.cli.auth.commands:user", "Displays information on the authenticated user."),
+    "platform": Entry("fixieai.cli.platform.commands:platform", "Runs the platform on this machine."),
+}
+
+fixie = lazy.group("fixie", "Command-line interface to the Fixie platform.", COMMANDS)
+fixie.context_settings = {"help_option_names": ["-h", "--help"]}
+fixie = click.version_option(package_name="fixieai", prog_name="fixie")(fixie)
+
+
+def main() -> None:
+    """Runs the command line in `sys.argv` and exits. See `exits` for the exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark, and the command goes on.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    color = False if os.environ.get("NO_COLOR") else None
+    sys.exit(exits.code_of(lambda: fixie.main(prog_name="fixie", standalone_mode=False, color=color)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Text for people: dimmed, tabular and free of control characters at a terminal, plain in a pipe."""
+
+import datetime as dt
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)
+}
+
+
+def is_terminal(*, err: bool = False) -> bool:
+    return (sys.stderr if err else sys.stdout).isatty()
+
+
+def printable(text: str, *, err: bool = False) -> str:
+    """The text, without what would move the cursor or recolour a terminal; exactly as it is in a pipe."""
+    return text.replace("\r\n", "\n").translate(_CONTROLS) if is_terminal(err=err) else text
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Prints text that came from elsewhere."""
+    click.echo(printable(text, err=err), err=err, nl=nl)
+
+
+def hint(text: str, *, err: bool = False) -> None:
+    """Prints a dimmed line: about the answer, not the answer."""
+    click.secho(printable(text, err=err), dim=True, err=err)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints rows: aligned and cut to the width of a terminal, or separated by tabs and whole in a pipe."""
+    if not is_terminal():
+        for row in rows:
+            click.echo("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    import rich.console  # noqa: PLC0415 - only a terminal needs it
+    import rich.table  # noqa: PLC0415 - only a terminal needs it
+    import rich.text  # noqa: PLC0415 - only a terminal needs it
+
+    shown = rich.table.Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        shown.add_column(heading, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        shown.add_row(*(rich.text.Text(printable(" ".join(cell.split()))) for cell in row))
+    rich.console.Console().print(shown)
+
+
+def age(timestamp: str | None) -> str:
+    """How long ago an ISO-8601 time was, in its largest unit: `3 min`."""
+    if not timestamp:
+        return ""
+    seconds = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(timestamp)).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "now"

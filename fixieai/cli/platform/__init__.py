@@ -1,0 +1,1 @@
+"""`fixie platform`: the platform on this machine."""

@@ -1,0 +1,1 @@
+"""`fixie session`: conversations."""

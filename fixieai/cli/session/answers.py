@@ -1,0 +1,113 @@
+"""Printing one query's course: steps dimmed, the answer as it grows, what answered, what is attached."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from fixieai.cli import output
+from fixieai.client.session import Session
+
+OFFLINE_MODEL = "few-shot"
+
+
+def sender(message: Mapping[str, Any]) -> str:
+    """`@handle` of who sent a message; the agent may be gone by now."""
+    sent_by = message.get("sentBy")
+    return f"@{sent_by['handle']}" if sent_by else "@(deleted)"
+
+
+def step(message: Mapping[str, Any], *, err: bool = False) -> None:
+    """Prints an intermediate step."""
+    output.hint(f"{sender(message)}: {message['text']}", err=err)
+
+
+def model_line(model: str) -> str:
+    """What answers, in words."""
+    if model == OFFLINE_MODEL:
+        return "few-shot model: offline, it answers from the agents' own examples"
+    return f"model: {model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Where a query is printed: `aside_err` puts all but the answer on standard error.
+
+    `growing` prints the answer while it comes; otherwise it is printed once, when it is whole.
+    """
+
+    aside_err: bool
+    growing: bool
+    verbose: bool = False
+
+
+class _Answer:
+    """The answer on standard output: what was printed of it, and what is not yet."""
+
+    def __init__(self, growing: bool) -> None:
+        self._growing = growing
+        self._printed = ""
+
+    def show(self, text: str) -> None:
+        if self._growing:
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        if self._printed.rstrip() == text.rstrip():
+            return
+        if not text.startswith(self._printed):  # it was taken back: a new line, and from the start
+            click.echo()
+            self._printed = ""
+        output.say(text[len(self._printed) :], nl=False)
+        self._printed = text
+
+    def interrupt(self) -> None:
+        """Ends the line that was begun, for something else to be printed."""
+        if self._printed:
+            click.echo()
+            self._printed = ""
+
+    def end(self, text: str) -> None:
+        self._print(text)
+        click.echo()
+        self._printed = ""
+
+
+def show_query(session: Session, text: str, style: Style) -> bool:
+    """Asks and prints everything up to the answer. True when there was one without an error."""
+    answer = _Answer(style.growing)
+    last: dict[str, Any] = {"text": "", "error": None, "model": None, "embeds": {}}
+    try:
+        for message in session.streaming_query(text):
+            if message["type"] == "response":
+                last = message
+                answer.show(message["text"])
+            else:
+                answer.interrupt()
+                step(message, err=style.aside_err)
+    except BaseException:
+        answer.interrupt()
+        raise
+    answer.end(last["text"])
+    if last["model"]:
+        output.hint(f"[{model_line(last['model'])}]", err=style.aside_err)
+    show_embeds(session, last["embeds"], err=style.aside_err)
+    return not _failure(last["error"], style)
+
+
+def _failure(error: Any, style: Style) -> bool:
+    if error and style.verbose:
+        output.hint(f"[{error.get('code')}: {error.get('message')}]", err=True)
+    return bool(error)
+
+
+def show_embeds(session: Session, keys: Iterable[str], *, err: bool = False) -> None:
+    """Lists the attachments of those keys, with where to get them."""
+    wanted = {str(key) for key in keys}
+    if not wanted:
+        return
+    for found in session.get_embeds():
+        if str(found["key"]) in wanted:
+            embed = found["embed"]
+            output.say(f"#{found['key']}  {embed['contentType']}  {embed['url']}", err=err)
