@@ -2,7 +2,7 @@
 
 from fixieai.protocol.prompts import Completion, TranscriptPrompt
 from fixieai.protocol.transcript import Line, Transcript
-from fixieai.query_loop.code_shot import CodeShot
+from fixieai.query_loop.code_shot import CodeShot, callables
 from fixieai.query_loop.completions import Plain, Step, parse_completion
 
 
@@ -19,9 +19,10 @@ class TranscriptView:
         self._lines.append(line)
 
     def prompt(self) -> TranscriptPrompt:
-        agent = self._code_shot
+        agent, known = self._code_shot, callables(self._code_shot)
+        funcs, agents = tuple(known.funcs.values()), tuple(sorted(known.agents))
         return TranscriptPrompt(
-            Transcript(agent.base_prompt, agent.few_shots, tuple(self._lines), agent.funcs, agent.agents)
+            Transcript(agent.base_prompt, agent.few_shots, tuple(self._lines), funcs, agents)
         )
 
     def read(self, completion: Completion) -> Step:
