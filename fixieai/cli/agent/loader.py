@@ -11,14 +11,12 @@ import socket
 import sys
 import traceback
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from fixieai import errors
 from fixieai.cli import lifeline
 from fixieai.cli.agent import agent_config, env_file
-
-_GRACE_SECONDS = 5
+from fixieai.web import server
 
 
 def uvicorn_app_factory(file_name: str = agent_config.FILE_NAME) -> ASGIApp:
@@ -45,9 +43,7 @@ def main() -> None:
         sys.exit(1)
     if len(sys.argv) > 1:
         listening = socket.socket(fileno=int(sys.argv[1]))
-        lifeline.tell_ready()
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run_foreground(app, listening, on_started=lifeline.tell_ready)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from fixieai import errors
 from fixieai.cli import exits, output, processes
 from fixieai.cli.agent import agent_config, env_file, init
 from fixieai.cli.agent.agent_config import AgentConfig
-from fixieai.cli.agent.served_agent import ServedAgent, Source, listen
+from fixieai.cli.agent.served_agent import ServedAgent, Source
 from fixieai.cli.agent.source_watch import SourceWatch
 from fixieai.cli.platform import child_platform
 from fixieai.client.client import FixieClient
+from fixieai.web import server
 
 _DEFAULT_PORT = 8181
 _LOOK_SECONDS = 0.4
@@ -67,11 +68,11 @@ def _config(file: pathlib.Path) -> AgentConfig:
 
 def _listen(host: str, port: int | None) -> socket.socket:
     if port is not None:
-        return listen(host, port)
+        return server.bind(host, port)
     try:
-        return listen(host, _DEFAULT_PORT)
-    except OSError:
-        return listen(host, 0)
+        return server.bind(host, _DEFAULT_PORT)
+    except errors.ConfigurationError:
+        return server.bind(host, 0)
 
 
 def _announce(agent: ServedAgent) -> bool:

@@ -12,10 +12,10 @@ from fixieai import errors
 from fixieai.cli import processes
 from fixieai.cli.agent.agent_config import AgentConfig
 from fixieai.client.client import FixieClient
+from fixieai.web import server
 
 _LOADER = "fixieai.cli.agent.loader"
 _LOAD_SECONDS = 60.0
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,6 @@ class Source:
     file: pathlib.Path
     config: AgentConfig
     variables: Mapping[str, str]
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError, with what to do about it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from error
 
 
 class ServedAgent:
@@ -51,7 +42,7 @@ class ServedAgent:
         self._listening = listening
         self._log = log
         self.agent_id = f"{client.get_current_username()}/{source.config.handle}"
-        self.url = _url(listening)
+        self.url = server.url_of(listening)
         self._child: processes.Child | None = None
 
     def __enter__(self) -> Self:
@@ -112,9 +103,3 @@ class ServedAgent:
             agent = self._client.get_agent(self.agent_id)
             if agent.valid and agent.get_metadata().get("url") == self.url:
                 agent.register(None)
-
-
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    host = _WILDCARDS.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -11,10 +11,11 @@ import click
 from fixieai import credentials, errors
 from fixieai.cli import exits, output, processes
 from fixieai.cli.agent import templates
-from fixieai.cli.agent.served_agent import ServedAgent, Source, listen
+from fixieai.cli.agent.served_agent import ServedAgent, Source
 from fixieai.cli.platform import child_platform
 from fixieai.cli.session import answers, converse
 from fixieai.client.client import FixieClient
+from fixieai.web import server
 
 _QUESTION = "I attack the troll"
 _AGENTS = {"dice": templates.DICE, "game_master": templates.GAME_MASTER}
@@ -63,7 +64,7 @@ def _start(place: pathlib.Path, log: IO[bytes], stack: contextlib.ExitStack) -> 
     for handle, template in _AGENTS.items():
         config = templates.write_agent(place / handle, template, handle)
         source = Source(place / handle / "agent.yaml", config, variables)
-        started.append(stack.enter_context(ServedAgent(client, source, listen("127.0.0.1", 0), log)))
+        started.append(stack.enter_context(ServedAgent(client, source, server.bind("127.0.0.1", 0), log)))
     for agent in started:
         agent.register()
     return client
