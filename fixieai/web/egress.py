@@ -1,0 +1,304 @@
+"""The way out: HTTP to addresses that somebody else chose (agents, embeds, corpora, token URLs).
+
+An address is checked where it is known for certain: when its name was resolved, all of them, and
+again for the very socket that connects. A name that resolves differently a moment later, an
+odd spelling of an address, a redirect: each meets the same check.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import aiohttp
+import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from fixieai import errors
+
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_MAXIMUM_URL_LENGTH = 4096
+_ORDINARY_PORTS = frozenset({80, 443})
+# Never reached, not even where private addresses are allowed. `is_global` of Python 3.11 takes
+# some of these for public, and clouds serve their machines' credentials from others.
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "100.100.100.200/32",  # metadata, Alibaba
+        "168.63.129.16/32",  # Azure's host
+        "169.254.0.0/16",  # link-local, and metadata
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+        "::/128",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+        "fd00:ec2::/32",  # metadata, Amazon
+        "fd20:ce::/32",  # metadata, Google
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+# IPv6 addresses that lead to an IPv4 address in their last 32 bits.
+_CARRIERS = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "::/96")
+)
+_LOOPBACK = ipaddress.IPv6Address("::1")
+_SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPolicy:
+    """Where one kind of outgoing request may go, and how long it may take (None: no limit).
+
+    Attributes:
+        allow_private: private networks (10/8, 192.168/16, fc00::/7, ...) too. Link-local and
+            metadata addresses stay refused.
+        only_ordinary_ports: 80 and 443 only.
+        setting: what to set to allow a refused address, for the message.
+        maximum_redirects: followed where the caller leaves `allow_redirects` on; each hop is checked.
+        connections_per_host: a slow host takes this many of the pool and no more.
+        pool_seconds: for a place in the pool and the connection together.
+        read_seconds: between two pieces of an answer.
+    """
+
+    allow_loopback: bool = False
+    allow_private: bool = False
+    only_ordinary_ports: bool = False
+    setting: str = "FIXIE_ALLOW_PRIVATE_AGENTS=1"
+    maximum_redirects: int = 0
+    connections: int = 200
+    connections_per_host: int = 20
+    connect_seconds: float = 5.0
+    pool_seconds: float = 10.0
+    read_seconds: float | None = 10.0
+    total_seconds: float | None = 30.0
+
+
+def check_url(url: str, policy: EgressPolicy | None = None) -> yarl.URL:
+    """`url`, parsed once, for the session to use as it is.
+
+    With a policy an address written in the URL is checked as well; every address is, when connecting.
+
+    Raises:
+        UnprocessableContent: it is not a plain http or https URL.
+        Forbidden: the policy does not allow its address or port.
+    """
+    if len(url) > _MAXIMUM_URL_LENGTH:
+        raise errors.UnprocessableContent(f"The URL is longer than {_MAXIMUM_URL_LENGTH} characters.")
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise errors.UnprocessableContent("The URL holds spaces, control characters or backslashes.")
+    try:
+        parsed = yarl.URL(url)
+        _check_parts(parsed)
+    except ValueError:
+        raise errors.UnprocessableContent("The URL cannot be read.") from None
+    if policy is not None:
+        _check_place(parsed, policy)
+    return parsed
+
+
+def _check_parts(url: yarl.URL) -> None:
+    if url.scheme not in ("http", "https"):
+        raise errors.UnprocessableContent("The URL must begin with http:// or https://.")
+    if not url.raw_host:
+        raise errors.UnprocessableContent("The URL names no host.")
+    if "@" in url.raw_authority:
+        raise errors.UnprocessableContent(
+            "The URL holds a user name or password; credentials do not belong there."
+        )
+    if url.port == 0:
+        raise errors.UnprocessableContent("The URL's port is 0.")
+
+
+def _check_place(url: yarl.URL, policy: EgressPolicy) -> None:
+    if policy.only_ordinary_ports and url.port not in _ORDINARY_PORTS:
+        raise errors.Forbidden(f"Port {url.port} is not allowed; 80 and 443 are.")
+    try:
+        address = ipaddress.ip_address(url.raw_host or "")
+    except ValueError:
+        return  # a name: checked once it is resolved
+    _check_address(address, policy)
+
+
+def is_allowed(address: str, policy: EgressPolicy) -> bool:
+    """Whether the policy lets requests reach an IP address. Anything else is not allowed."""
+    try:
+        return _is_allowed(ipaddress.ip_address(address), policy)
+    except ValueError:
+        return False
+
+
+def _is_allowed(address: _Address, policy: EgressPolicy) -> bool:
+    address = _led_to(address)
+    if address.is_loopback:
+        return policy.allow_loopback
+    if any(address in network for network in _NEVER):
+        return False
+    if any(address in network for network in _PRIVATE):
+        return policy.allow_private
+    return address.is_global
+
+
+def _led_to(address: _Address) -> _Address:
+    """The IPv4 address that an IPv6 address stands for, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address) or address == _LOOPBACK:
+        return address
+    number = int(address)
+    if address in _SIX_TO_FOUR:
+        return ipaddress.IPv4Address(number >> 80 & 0xFFFFFFFF)
+    if any(address in carrier for carrier in _CARRIERS):
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    return address
+
+
+def _check_address(address: _Address, policy: EgressPolicy) -> None:
+    if not _is_allowed(address, policy):
+        raise errors.Forbidden(
+            f"The address {address} is refused: it is not on the public internet. "
+            f"If it should be reached, set {policy.setting}."
+        )
+
+
+class _CheckedResolver(AbstractResolver):
+    """Resolves through the operating system and refuses a name if any of its addresses is refused."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        for result in found:
+            _check_address(ipaddress.ip_address(result["host"]), self._policy)
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def build_session(policy: EgressPolicy, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
+    """A pool of connections that go only where the policy allows. Call it inside the event loop.
+
+    Requests raise `Forbidden` for a refused address or redirect, and aiohttp's errors otherwise
+    (`upstream_errors` turns these into ours). No proxy or netrc from the environment, no cookies, no
+    compressed answers, and no redirects unless the policy says how many.
+    """
+
+    def open_socket(address_info: tuple[int, int, int, str, tuple[str, int]]) -> socket.socket:
+        family, kind, protocol, _, place = address_info
+        _check_address(ipaddress.ip_address(place[0]), policy)
+        return socket.socket(family, kind, protocol)
+
+    connector = aiohttp.TCPConnector(
+        resolver=_CheckedResolver(policy),
+        socket_factory=open_socket,
+        limit=policy.connections,
+        limit_per_host=policy.connections_per_host,
+    )
+    timeout = aiohttp.ClientTimeout(
+        total=policy.total_seconds,
+        connect=policy.pool_seconds,
+        sock_connect=policy.connect_seconds,
+        sock_read=policy.read_seconds,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        headers={"Accept-Encoding": "identity", **(headers or {})},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        trace_configs=[_redirect_check(policy)],
+    )
+
+
+def _redirect_check(policy: EgressPolicy) -> aiohttp.TraceConfig:
+    async def on_redirect(
+        _session: aiohttp.ClientSession, context: SimpleNamespace, found: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        context.redirects = getattr(context, "redirects", 0) + 1
+        try:
+            _check_redirect(found.response, context.redirects, policy)
+        except errors.FixieError:
+            found.response.close()
+            raise
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(on_redirect)
+    return config
+
+
+def _check_redirect(response: aiohttp.ClientResponse, count: int, policy: EgressPolicy) -> None:
+    if count > policy.maximum_redirects:
+        raise errors.UpstreamError(f"{response.url.host} answered with a redirect, which is not followed.")
+    location = response.headers.get("Location") or response.headers.get("URI") or ""
+    try:
+        target = response.url.join(yarl.URL(location))
+    except ValueError:
+        raise errors.UpstreamError(f"{response.url.host} answered with an unreadable redirect.") from None
+    check_url(str(target), policy)
+
+
+@contextlib.contextmanager
+def upstream_errors(what: str) -> Iterator[None]:
+    """Turns what aiohttp raises about `what` ("The page", ...) into `UpstreamError`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise errors.UpstreamError(f"{what} did not answer in time.") from error
+    except aiohttp.ClientConnectorError as error:
+        raise errors.UpstreamError(f"{what} could not be reached.") from error
+    except aiohttp.ClientError as error:
+        raise errors.UpstreamError(f"{what} did not answer properly.") from error
+
+
+async def read_limited(response: aiohttp.ClientResponse, maximum_bytes: int, seconds: float) -> bytes:
+    """The whole body, read in at most `seconds`. A body that is refused closes its connection.
+
+    Raises:
+        UpstreamError: it is larger, slower, compressed, or breaks off.
+    """
+    try:
+        with upstream_errors(str(response.url.host)):
+            async with asyncio.timeout(seconds):
+                return await _read(response, maximum_bytes)
+    except errors.UpstreamError:
+        response.close()
+        raise
+
+
+async def _read(response: aiohttp.ClientResponse, maximum_bytes: int) -> bytes:
+    too_large = errors.UpstreamError(f"{response.url.host} answered with more than {maximum_bytes:,} bytes.")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise errors.UpstreamError(f"{response.url.host} answered with compressed content, unasked.")
+    if (response.content_length or 0) > maximum_bytes:
+        raise too_large
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > maximum_bytes:
+            raise too_large
+    return bytes(body)
