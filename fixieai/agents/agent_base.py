@@ -108,6 +108,10 @@ class AgentBase(abc.ABC):
         """Whether few-shots may name this func: it is registered, or the platform's own."""
         return func_name in self._funcs or func_name.startswith(_BUILTIN_PREFIX)
 
+    def pin(self, agent_id: str) -> None:
+        """From now on accepts tokens for this id alone, unless FIXIE_ALLOWED_AGENT_ID named another."""
+        self._allowed_agent_id = self._allowed_agent_id or agent_id
+
     def app(self) -> Starlette:
         """The ASGI application that serves this agent."""
         from fixieai.agents import http  # noqa: PLC0415 - start-up: a client of the SDK needs no server
@@ -145,12 +149,9 @@ class AgentBase(abc.ABC):
         """
         from fixieai.agents import serving  # noqa: PLC0415 - start-up, as above
 
-        if host_or_handle is not None and _is_host(host_or_handle):
-            host = _only(host, host_or_handle, "host")
-        elif host_or_handle is not None:
-            handle = _only(handle, host_or_handle, "handle")
+        handle, host = _handle_and_host(host_or_handle, handle, host)
         self.validate()
-        serving.serve(self, handle, host or DEFAULT_HOST, port)
+        serving.serve(self, handle, host, port)
 
 
 def _authorize(query: Message, oauth_handler: OAuthHandler) -> str:
@@ -176,11 +177,13 @@ def _add(
     registered[name] = created
 
 
-def _is_host(text: str) -> bool:
-    return text == "localhost" or "." in text or ":" in text
-
-
-def _only(named: str | None, positional: str, what: str) -> str:
-    if named is not None:
-        raise TypeError(f"serve() got two values for {what}: {positional!r} and {named!r}")
-    return positional
+def _handle_and_host(
+    host_or_handle: str | None, handle: str | None, host: str | None
+) -> tuple[str | None, str]:
+    """Raises TypeError when one of them is given twice."""
+    if host_or_handle is None:
+        return handle, host or DEFAULT_HOST
+    is_host = host_or_handle == "localhost" or "." in host_or_handle or ":" in host_or_handle
+    if (host if is_host else handle) is not None:
+        raise TypeError(f"serve() got two values for the {'host' if is_host else 'handle'}")
+    return (handle, host_or_handle) if is_host else (host_or_handle, host or DEFAULT_HOST)
