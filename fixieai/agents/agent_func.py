@@ -51,7 +51,7 @@ class AgentFunc(abc.ABC):
             AgentException: as raised by the author's code, or because of what it returned.
             Exception: whatever else the author's code raises.
         """
-        return _responses(type(self).__name__, functools.partial(self, query, claims), is_async=False)
+        return _responses(type(self).__name__, functools.partial(self, query, claims), blocks=True)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class AgentQueryFunc(AgentFunc):
         self, query: AgentQuery, claims: VerifiedTokenClaims
     ) -> AsyncGenerator[AgentResponse, None]:
         start = functools.partial(self._start, query, claims)
-        return _responses(self.func.__name__, start, is_async=self.is_async)
+        blocks = not self.is_async and not inspect.isgeneratorfunction(self.func)
+        return _responses(self.func.__name__, start, blocks=blocks)
 
     def _start(self, query: AgentQuery, claims: VerifiedTokenClaims) -> object:
         """What the function returned, or what the model is told about the argument it wrote."""
@@ -166,7 +167,8 @@ class AgentCorpusFunc:
         self, request: CorpusRequest, claims: VerifiedTokenClaims | None = None
     ) -> CorpusResponse:
         """The answer of any function. Raises AgentException when it is not a CorpusResponse."""
-        return self._checked(await _call(functools.partial(self._start, request), self.is_async, _thread()))
+        result = self._start(request) if self.is_async else await _thread()(self._start, request)
+        return self._checked(await result if inspect.isawaitable(result) else result)
 
     def _start(self, request: CorpusRequest) -> object:
         return self.func(request) if self.takes_request else self.func()
@@ -187,16 +189,14 @@ def _thread() -> Thread:
     return run
 
 
-async def _call(start: Callable[[], object], is_async: bool, thread: Thread) -> object:
-    result = start() if is_async else await thread(start)
-    return await result if inspect.isawaitable(result) else result
-
-
 async def _responses(
-    func_name: str, start: Callable[[], object], *, is_async: bool
+    func_name: str, start: Callable[[], object], *, blocks: bool
 ) -> AsyncGenerator[AgentResponse, None]:
+    """`blocks`: `start` may take long, and so runs in a thread (to make a generator takes no time)."""
     thread = _thread()
-    result = await _call(start, is_async, thread)
+    result = await thread(start) if blocks else start()
+    if inspect.isawaitable(result):
+        result = await result
     if isinstance(result, _SINGLE):
         yield _as_response(func_name, result)
         return
@@ -216,7 +216,7 @@ async def _in_thread(items: Iterator[object], thread: Thread) -> AsyncGenerator[
         while (item := await thread(next, items, _END)) is not _END:
             yield item
     finally:
-        if inspect.isgenerator(items) and not items.gi_running:
+        if inspect.isgenerator(items) and inspect.getgeneratorstate(items) == inspect.GEN_SUSPENDED:
             with anyio.CancelScope(shield=True):
                 await thread(items.close)
 
