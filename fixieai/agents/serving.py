@@ -1,31 +1,58 @@
-"""Serving an agent on this machine until it is stopped."""
+"""`agent.serve()`: an agent in the foreground, and on a laptop a platform for it.
 
+Without FIXIE_API_URL the platform at the local address is used when there is one; else one is
+brought up in this process. With FIXIE_API_URL the agent is served, and that is all.
+"""
+
+from __future__ import annotations
+
+import contextlib
 import ipaddress
+import os
+import pathlib
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import yaml
 from starlette.types import ASGIApp
 
-from fixieai.agents import http
+from fixieai import constants, credentials, errors
+from fixieai.agents import http, local_platform, registration
+from fixieai.agents.registration import Registrar
 from fixieai.web import guard, server
 
+if TYPE_CHECKING:
+    from fixieai.agents.agent_base import AgentBase
+
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_FIRST_PORT = 8181
+_PORTS_TRIED = 50
+_SECONDS_BETWEEN_LOOKS = 3.0
+_FEW_SHOT_MODEL = "few-shot"
 
 
-def serve(agent: http.ServedAgent, handle: str | None, host: str, port: int) -> None:
+def serve(agent: AgentBase, handle: str | None, host: str, port: int) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests in progress finish for 10 seconds.
 
     Args:
-        handle: the name to show for the agent.
+        handle: the name on the platform; without one that of the agent.yaml beside the program, or
+            the program's own.
         host: the address to listen on; other machines reach it only when it is not a loopback address.
 
     Raises:
-        ConfigurationError: the address cannot be listened on, or a setting cannot work.
+        SystemExit: it cannot be served; the message says why and what to do.
     """
-    app = guarded_app(agent, host)
-    with server.bind(host, port) as sock:
-        url = server.url_of(sock)
-        server.run_foreground(
-            app, sock, on_started=lambda: print(f"Serving {handle or 'the agent'} at {url}")
-        )
+    try:
+        if "FIXIE_API_URL" in os.environ:
+            _serve_alone(agent, host, port)
+        else:
+            _serve_locally(agent, handle or _program_handle(), host, port)
+    except errors.FixieError as error:
+        raise SystemExit(error.message) from None
 
 
 def guarded_app(agent: http.ServedAgent, host: str) -> ASGIApp:
@@ -50,3 +77,112 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _serve_alone(agent: AgentBase, host: str, port: int) -> None:
+    app = guarded_app(agent, host)
+    with server.bind(host, port) as sock:
+        text = f"Serving the agent at {server.url_of(sock)}. Ctrl-C stops it."
+        server.run_foreground(app, sock, on_started=lambda: _say(text))
+
+
+def _serve_locally(agent: AgentBase, handle: str, host: str, port: int) -> None:
+    app = guarded_app(agent, host)
+    with _bind(host, port) as sock, local_platform.running(constants.LOCAL_API_URL) as is_own:
+        registrar = Registrar(constants.LOCAL_API_URL)
+        user = registrar.user()
+        place = _Place(registrar, user["username"], handle, server.url_of(sock))
+        agent.pin(place.agent_id)
+
+        def on_started() -> None:
+            place.register()
+            _say(_banner(agent, place, user["defaultModel"]))
+            if not is_own:
+                threading.Thread(target=place.keep_registered, daemon=True).start()
+
+        try:
+            server.run_foreground(app, sock, on_started=on_started)
+        finally:
+            place.unregister()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One agent at one address, and the platform that is to know of it."""
+
+    registrar: Registrar
+    username: str
+    handle: str
+    url: str
+
+    @property
+    def agent_id(self) -> str:
+        return f"{self.username}/{self.handle}"
+
+    def register(self) -> None:
+        self.registrar.register(self.username, self.handle, self.url)
+
+    def unregister(self) -> None:
+        """The platform may be gone already, which comes to the same."""
+        with contextlib.suppress(errors.FixieError):
+            self.registrar.register(self.username, self.handle, None)
+
+    def keep_registered(self) -> None:
+        """Registers again whenever a platform that went away is back. Never returns."""
+        api_url = self.registrar.api_url
+        while True:
+            _wait_until(api_url, is_there=False)
+            _say(
+                f"The platform at {api_url} is gone. This agent is still served at {self.url} and registers "
+                "again when a platform is back: `fixie platform serve`."
+            )
+            _wait_until(api_url, is_there=True)
+            with contextlib.suppress(errors.FixieError):
+                self.register()
+                _say(f"The platform at {api_url} is back, and knows this agent.")
+
+
+def _wait_until(api_url: str, *, is_there: bool) -> None:
+    while registration.status(api_url).is_platform is not is_there:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """The default port, or the next free one: with a second agent nobody has to think of a number."""
+    if port != _FIRST_PORT:
+        return server.bind(host, port)
+    for candidate in range(port, port + _PORTS_TRIED):
+        with contextlib.suppress(errors.ConfigurationError):
+            sock = server.bind(host, candidate)
+            if candidate != port:
+                _say(f"Port {port} is taken; this agent is served on port {candidate}.")
+            return sock
+    return server.bind(host, port)
+
+
+def _program_handle() -> str:
+    program = pathlib.Path(sys.argv[0])
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
+        described = yaml.safe_load((program.parent / "agent.yaml").read_text("utf-8"))
+        if isinstance(described, dict) and isinstance(described.get("handle"), str):
+            return str(described["handle"])
+    return program.stem or "agent"
+
+
+def _banner(agent: AgentBase, place: _Place, default_model: str) -> str:
+    settings = getattr(agent, "llm_settings", None)
+    model = (settings and settings.model) or default_model
+    if model == _FEW_SHOT_MODEL:
+        model += " (offline: answers from the agent's examples; set OPENAI_API_KEY for a language model)"
+    return (
+        f"Agent     {place.agent_id} at {place.url}\n"
+        f"Platform  {place.registrar.api_url}, data in {credentials.home_path()}\n"
+        f"Model     {model}\n"
+        f'Ask it    fixie query -a {place.handle} "..."\n'
+        f"Chat      fixie console -a {place.handle}\n"
+        "Ctrl-C stops it."
+    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -8,21 +8,23 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from fixieai import credentials
 from fixieai.llm.models import Models
-from fixieai.platform import signing_keys
+from fixieai.platform import local_user, signing_keys
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.endpoints import agents, queries, sessions, user_storage, users
 from fixieai.platform.endpoints.access import for_agents, for_users, public
 from fixieai.platform.performer import Services
-from fixieai.platform.query_runner import QueryRunner
+from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.services import Platform
 from fixieai.platform.sessions import Sessions
-from fixieai.platform.settings import LOCAL_USERNAME, Settings
+from fixieai.platform.settings import Settings
 from fixieai.platform.user_storage import UserStorage
-from fixieai.storage.database import connect
+from fixieai.storage import home_lock
+from fixieai.storage import queries as query_rows
+from fixieai.storage.database import Database, connect
+from fixieai.storage.messages import NewMessage
 from fixieai.web import egress, guard, problems
 
 _logger = logging.getLogger("fixieai.platform")
@@ -62,13 +64,15 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     """
     local_user.make_home(settings.home)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(home_lock.hold(settings.home))
+        stack.callback(home_lock.acquire(settings.home).release)
         keys = signing_keys.load_or_create(settings.home)
         database = await connect(settings.database_url)
         stack.push_async_callback(database.close)
         platform = await _compose(settings, database, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
-        interrupted = await database.write(queries_store.interrupt_running, INTERRUPTED_TEXT)
+        interrupted = await database.write(
+            query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
+        )
         if interrupted:
             _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
         yield platform
@@ -78,7 +82,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 async def _compose(
     settings: Settings, database: Database, auth: Auth, stack: contextlib.AsyncExitStack
 ) -> Platform:
-    policy = egress.EgressPolicy(allow_loopback=True, allow_private=settings.may_reach_private_agents)
+    # Each call to an agent has a deadline of its own, so the pool sets none.
+    policy = egress.EgressPolicy(
+        allow_loopback=True,
+        allow_private=settings.may_reach_private_agents,
+        read_seconds=None,
+        total_seconds=None,
+    )
     caller = AgentCaller(egress.build_session(policy))
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
@@ -108,4 +118,14 @@ def build_app(settings: Settings) -> ASGIApp:
             yield
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
-    return guard.Guard(app, guard_settings(settings))
+    return guard.Guard(app, _guard_settings(settings))
+
+
+def _guard_settings(settings: Settings) -> guard.GuardSettings:
+    """Names of this machine only: a web page elsewhere cannot make a browser talk to the platform."""
+    names = ("127.0.0.1", "localhost", "[::1]")
+    return guard.GuardSettings(
+        hosts=frozenset(names),
+        origins=frozenset(f"http://{name}:{settings.port}" for name in names),
+        maximum_body_bytes=_MAXIMUM_BODY_BYTES,
+    )

@@ -1,6 +1,6 @@
 """Funcs that the platform itself answers: every agent's few-shots may name them."""
 
-import datetime
+import datetime as dt
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class BuiltinContext:
 
 def _local_datetime(_: Message, context: BuiltinContext) -> str:
     zone = zoneinfo.ZoneInfo(context.time_zone) if context.time_zone else None
-    now = datetime.datetime.now(datetime.UTC).astimezone(zone)
+    now = dt.datetime.now(dt.UTC).astimezone(zone)
     return now.isoformat(timespec="seconds")
 
 
 def _utc_datetime(_: Message, __: BuiltinContext) -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def _base_prompt(_: Message, context: BuiltinContext) -> str:
@@ -41,10 +41,6 @@ _FUNCS: dict[str, Callable[[Message, BuiltinContext], str]] = {
     "fixie_query_embed": _not_on_this_platform,
     "fixie_query_corpus": _not_on_this_platform,
 }
-
-
-def is_builtin(name: str) -> bool:
-    return name.startswith("fixie_")
 
 
 def call(name: str, message: Message, context: BuiltinContext) -> Message:

@@ -14,6 +14,7 @@ from fixieai.storage.sessions import Session
 
 USER = "user"
 ROUTING = "routing"
+_NAME_LENGTH = 80
 _PLAIN = (LineKind.QUERY, LineKind.RESPONSE)
 _KINDS = frozenset(LineKind)
 
@@ -32,9 +33,10 @@ def dump_embeds(embeds: Mapping[str, Embed]) -> str:
 class Journal:
     """Appends to one query of a session, and publishes what it appended."""
 
-    def __init__(self, database: Database, run: Run, session: Session) -> None:
+    def __init__(self, database: Database, run: Run, owner_id: int, session: Session) -> None:
         self._database = database
         self._run = run
+        self._owner_id = owner_id
         self._session = session
         self._query_id: int | None = None
         self._recorded = 0
@@ -47,12 +49,17 @@ class Journal:
 
     async def earlier_messages(self, limit: int) -> list[messages.Message]:
         """The newest `limit` messages of the session, oldest first."""
-        return await self._database.read(messages.window, self._session.id, limit)
+        return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
 
     async def begin(self, query: Message, agent_id: str | None) -> None:
         line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
         begun = await self._database.write(
-            queries.begin, self._session.id, agent_id, _message(line, USER)
+            queries.begin,
+            self._owner_id,
+            self._session.id,
+            agent_id,
+            _message(line, USER),
+            query.text[:_NAME_LENGTH],
         )
         self._query_id = begun.id
 
@@ -73,22 +80,25 @@ class Journal:
         self._run.publish(Event(line.kind, text, sender, line.embeds))
 
     async def _append(self, message: NewMessage) -> None:
-        await self._database.write(messages.append, self._session.id, self._query_id, message)
+        if self._query_id is None:
+            raise RuntimeError("the query has not begun")
+        await self._database.write(messages.append, self._owner_id, self._session.id, self._query_id, message)
         self._recorded += 1
 
     async def record_routing(self, agent_id: str) -> None:
         """The router's choice, as a message of its own."""
-        routed = NewMessage(type=ROUTING, name="", sender="router", text=agent_id, embeds="{}", model=None)
+        routed = NewMessage(type=ROUTING, text=agent_id, sender="router")
         await self._append(routed)
         self._run.publish(Event(ROUTING, agent_id, "router"))
 
     async def finish(self, line: Line, sender: str, failure: Failure | None = None) -> None:
         """Stores the last message together with the query's end."""
         if self._query_id is not None:
-            status = "answered" if failure is None else "failed"
             message = _message(line, sender, self._model)
             code = failure.code if failure else None
-            await self._database.write(queries.finish, self._query_id, status, message, code)
+            await self._database.write(
+                queries.finish, self._owner_id, self._query_id, _ending(failure), message, code
+            )
         self.publish_end(line, sender, failure)
 
     def publish_end(self, line: Line, sender: str, failure: Failure | None) -> None:
@@ -104,6 +114,12 @@ class Journal:
                 failure=failure,
             )
         )
+
+
+def _ending(failure: Failure | None) -> queries.Ending:
+    if failure is None:
+        return "answered"
+    return queries.INTERRUPTED if failure.code == queries.INTERRUPTED else "failed"
 
 
 def _message(line: Line, sender: str, model: str | None = None) -> NewMessage:

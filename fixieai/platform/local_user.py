@@ -33,5 +33,5 @@ def make_home(home: pathlib.Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise errors.ConfigurationError(
-            f"cannot use {home} to keep the platform's data: {error.strerror}. Set FIXIE_HOME to a folder of yours."
+            f"Cannot keep the platform's data in {home}: {error.strerror}. Set FIXIE_HOME to another folder."
         ) from error

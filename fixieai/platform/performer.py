@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fixieai import errors
 from fixieai.llm.base import LanguageModel
 from fixieai.llm.models import Models
-from fixieai.platform import builtin_funcs, runs
+from fixieai.platform import builtin_funcs
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.journal import Journal
 from fixieai.platform.programs import Program
 from fixieai.platform.registry import Registry
 from fixieai.platform.settings import QueryLimits
+from fixieai.protocol.builtin_funcs import is_builtin
 from fixieai.protocol.messages import AgentResponse, Message
 from fixieai.protocol.prompts import Completion, LlmSettings, Rendering
 from fixieai.protocol.transcript import Line, LineKind
@@ -71,9 +72,7 @@ async def ask(
     performer = _Performer(context, program, program.code_shot, model, path)
     limits = Limits(steps=context.services.limits.steps)
     line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
-    return await drive(
-        answer(program.code_shot, history, line, model.rendering, limits), performer.perform
-    )
+    return await drive(answer(program.code_shot, history, line, model.rendering, limits), performer.perform)
 
 
 async def _ask_standalone(
@@ -130,7 +129,8 @@ class _Performer:
             case CallAgent():
                 return await self._call_agent(effect)
             case Record():
-                return await self._record(effect.line)
+                await self._record(effect.line)
+                return None
 
     async def _record(self, line: Line) -> None:
         journal = self._context.journal
@@ -166,7 +166,7 @@ class _Performer:
             self._context.journal.publish_partial(partial, self._program.agent_id)
 
     async def _call_func(self, effect: CallFunc) -> Message:
-        if builtin_funcs.is_builtin(effect.name):
+        if is_builtin(effect.name):
             known = builtin_funcs.BuiltinContext(self._code_shot.base_prompt, self._context.caller.time_zone)
             return builtin_funcs.call(effect.name, effect.message, known)
         response = await self._context.services.agents.call_func(

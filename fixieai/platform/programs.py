@@ -1,4 +1,4 @@
-"""From an agent's handshake to what runs a query: parsed once per registration, kept by its modification time."""
+"""From an agent's handshake to what runs a query: parsed once, kept until the agent is modified."""
 
 import json
 from dataclasses import dataclass
@@ -64,9 +64,7 @@ def _names(shots: tuple[FewShot, ...], *kinds: LineKind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.name for shot in shots for line in shot if line.kind in kinds))
 
 
-def _funcs(
-    shots: tuple[FewShot, ...], described: metadata.CodeShotAgentMetadata
-) -> tuple[FuncSpec, ...]:
+def _funcs(shots: tuple[FewShot, ...], described: metadata.CodeShotAgentMetadata) -> tuple[FuncSpec, ...]:
     """The funcs that the few-shots name, and those whose schema the agent gave out."""
     typed = {name: spec for name, spec in described.funcs.items() if not name.startswith("_")}
     named = _names(shots, LineKind.ASK_FUNC, LineKind.FUNC_SAYS)

@@ -1,4 +1,7 @@
-"""Queries under way: each in a task of its own, one at a time per session, whatever becomes of the request."""
+"""Queries under way: each in a task of its own, one at a time per session.
+
+What becomes of the request that asked does not matter to them.
+"""
 
 import asyncio
 import contextlib
@@ -18,11 +21,13 @@ from fixieai.platform.runs import Failure, Run
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage.database import Database
+from fixieai.storage.queries import INTERRUPTED
 from fixieai.storage.sessions import Session
 
 _logger = logging.getLogger("fixieai.platform")
-_PLATFORM = "platform"
-_INTERRUPTED = Failure("interrupted", "This query was interrupted: the platform was stopped. Ask again.", 503)
+PLATFORM = "platform"
+INTERRUPTED_TEXT = "This query was interrupted: the platform was stopped. Ask again."
+_INTERRUPTED = Failure(INTERRUPTED, INTERRUPTED_TEXT, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class QueryRunner:
         turn = self._turns.setdefault(query.session.id, _Turn())
         if turn.holders > waiting:
             raise errors.Conflict(
-                f"{waiting} queries already wait in this session. Wait for an answer, or open another session."
+                f"{waiting} queries already wait in this session. Wait for an answer, or open another."
             )
         turn.holders += 1
         run = Run(query.session.handle)
@@ -95,7 +100,7 @@ class QueryRunner:
                 self._turns.pop(session_id, None)
 
     async def _run_in_turn(self, query: Query, run: Run, turn: _Turn) -> None:
-        journal = Journal(self._database, run, query.session)
+        journal = Journal(self._database, run, query.caller.user_id, query.session)
         try:
             async with (
                 self._in_turn(query.session.id, turn),
@@ -140,7 +145,7 @@ async def _fail(journal: Journal, failure: Failure) -> None:
         return
     line = Line(LineKind.RESPONSE, failure.message)
     try:
-        await journal.finish(line, _PLATFORM, failure)
+        await journal.finish(line, PLATFORM, failure)
     except Exception:
         _logger.exception("the end of a query could not be stored")
-        journal.publish_end(line, _PLATFORM, failure)
+        journal.publish_end(line, PLATFORM, failure)

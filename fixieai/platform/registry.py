@@ -10,7 +10,7 @@ from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.programs import Program, Programs
 from fixieai.protocol import metadata
 from fixieai.storage import agents
-from fixieai.storage.agents import Agent, AgentChanges
+from fixieai.storage.agents import Agent, AgentChanges, Handshake
 from fixieai.storage.database import Database
 from fixieai.web import egress
 
@@ -57,7 +57,7 @@ class Registry:
         """
         if not _HANDLE.fullmatch(handle):
             raise errors.UnprocessableContent(
-                "A handle has 1 to 64 letters, digits, hyphens and underscores, and does not begin with a hyphen."
+                "A handle has 1 to 64 letters, digits, hyphens and underscores, and begins with no hyphen."
             )
         described = None
         if changes.url:
@@ -106,9 +106,7 @@ class Registry:
             )
         return await self.program(caller, chosen)
 
-    async def _handshake(
-        self, caller: Caller, handle: str, url: str
-    ) -> metadata.AgentMetadata | None:
+    async def _handshake(self, caller: Caller, handle: str, url: str) -> metadata.AgentMetadata | None:
         agent_id = f"{caller.username}/{handle}"
         token = self._auth.query_token(caller.username, agent_id, "handshake")
         return await self._agent_calls.handshake(AgentAddress(agent_id, url, token, self._agent_seconds))
@@ -121,5 +119,5 @@ class Registry:
             content = described.to_dict()
             kind, text, samples = content["type"], json.dumps(content), metadata.sample_queries(described)
         return await self._database.write(
-            agents.set_handshake, caller.user_id, handle, agents.Handshake(kind, text, samples)
+            agents.set_handshake, caller.user_id, handle, Handshake(kind, text, samples)
         )

@@ -2,10 +2,11 @@
 
 import secrets
 
+# ruff: noqa: SIM905 - words are easier to read and to add to as text
 _MOODS = """
 amber ancient arctic autumn balmy blue bold brave breezy bright brisk calm candid cheerful clear clever cosmic
 cozy crimson crisp curious daring dawn deep distant dreamy eager early earnest electric emerald fabled fair
-fearless fleet fond gentle gilded glad golden grand happy hazel hidden honest humble icy indigo jolly keen kind
+fearless fleet gentle gilded glad golden grand happy hazel hidden honest humble icy indigo jolly keen kind
 lively lofty loud loyal lucid lucky lunar mellow merry mighty misty modest noble northern olive opal patient
 pearl placid playful polar proud quick quiet rapid restless rosy royal rustic sandy scarlet serene sharp shy
 silent silver sleepy smooth snowy solar southern spry steady stormy sturdy sunny swift tawny tender tidal tiny

@@ -19,7 +19,6 @@ MAXIMUM_TEXT = 256 * 1024
 _NO_AGENT = "None"
 _ADDRESSED = re.compile(r"@(?P<agent>[\w-]{1,64}(?:/[\w-]{1,64})?)\s+(?P<text>.+)", re.DOTALL)
 _TRIES_FOR_A_HANDLE = 8
-_NAME_LENGTH = 80
 
 
 class Sessions:
@@ -61,9 +60,7 @@ class Sessions:
         session = await self.find(caller, handle)
         await self._database.write(sessions.delete, caller.user_id, session.id)
 
-    async def messages(
-        self, caller: Caller, handle: str, after: int, limit: int
-    ) -> list[messages.Message]:
+    async def messages(self, caller: Caller, handle: str, after: int, limit: int) -> list[messages.Message]:
         session = await self.find(caller, handle)
         return await self._database.read(messages.page, caller.user_id, session.id, after, limit)
 
@@ -82,8 +79,6 @@ class Sessions:
             program = await self._named(caller, agent, session)
         if session is None:
             session = await self.create(caller, program.agent_id if program else None)
-        if session.name is None:
-            await self._database.write(sessions.set_name, session.id, message.text[:_NAME_LENGTH])
         question = dataclasses.replace(message, text=text)
         return self._runner.start(Query(caller, session, program, message, question))
 

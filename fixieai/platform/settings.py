@@ -53,7 +53,10 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
 
 
 def from_environment(
-    environment: Mapping[str, str], home: pathlib.Path | None = None, host: str = "127.0.0.1", port: int = 8180
+    environment: Mapping[str, str],
+    home: pathlib.Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8180,
 ) -> Settings:
     """The settings of a platform.
 
@@ -65,11 +68,12 @@ def from_environment(
             f"This platform has one local user and no accounts, so it does not listen on {host}.\n"
             "Listen on 127.0.0.1, and put a reverse proxy with its own authentication in front to share it."
         )
+    unset = QueryLimits()
     limits = QueryLimits(
-        hops=int(_number(environment, "FIXIE_MAXIMUM_HOPS", QueryLimits.hops)),
-        steps=int(_number(environment, "FIXIE_MAXIMUM_STEPS", QueryLimits.steps)),
-        query_seconds=_number(environment, "FIXIE_QUERY_SECONDS", QueryLimits.query_seconds),
-        agent_seconds=_number(environment, "FIXIE_AGENT_SECONDS", QueryLimits.agent_seconds),
+        hops=int(_number(environment, "FIXIE_MAXIMUM_HOPS", unset.hops)),
+        steps=int(_number(environment, "FIXIE_MAXIMUM_STEPS", unset.steps)),
+        query_seconds=_number(environment, "FIXIE_QUERY_SECONDS", unset.query_seconds),
+        agent_seconds=_number(environment, "FIXIE_AGENT_SECONDS", unset.agent_seconds),
     )
     return Settings(
         home=home or credentials.home_path(),

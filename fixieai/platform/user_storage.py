@@ -36,14 +36,10 @@ class UserStorage:
 
     async def delete(self, caller: QueryCaller, key: str) -> None:
         """Raises NotFound when nothing is stored under the key."""
-        if not await self._database.write(
-            user_storage.delete, caller.user.user_id, caller.agent_id, key
-        ):
+        if not await self._database.write(user_storage.delete, caller.user.user_id, caller.agent_id, key):
             raise errors.NotFound("Nothing is stored under this key.")
 
-    async def page(
-        self, caller: QueryCaller, after: str | None, limit: int
-    ) -> list[user_storage.Item]:
+    async def page(self, caller: QueryCaller, after: str | None, limit: int) -> list[user_storage.Item]:
         """Items in the order of their keys."""
         return await self._database.read(
             user_storage.page, caller.user.user_id, caller.agent_id, after, limit

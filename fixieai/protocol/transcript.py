@@ -6,15 +6,12 @@ make a second protocol line (`render` of n lines always parses back to n lines).
 """
 
 import enum
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fixieai.protocol.embeds import Embed
 
-# Everything that str.splitlines() splits at; "\r\n" is one separator.
-_LINE_SEPARATOR = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 CONTINUATION = "  "
 
 
@@ -79,7 +76,9 @@ _PREFIXES = {
 
 
 def split_lines(text: str) -> list[str]:
-    return _LINE_SEPARATOR.split(text)
+    """The lines of a text; unlike with `str.splitlines`, a separator at the end begins one more."""
+    *lines, last = f"{text}.".splitlines()
+    return [*lines, last[:-1]]
 
 
 def fold(text: str) -> str:

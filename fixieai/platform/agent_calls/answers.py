@@ -15,6 +15,7 @@ from fixieai.protocol.messages import RESPONSE_ADAPTER, AgentResponse, Message
 MAXIMUM_BYTES = 8 * 1024 * 1024
 MAXIMUM_LINE_BYTES = 1024 * 1024
 _MAXIMUM_EMBEDS = 64
+_EMBEDS = pydantic.TypeAdapter(dict[str, Embed])
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -80,10 +81,10 @@ def parse_response(body: bytes) -> AgentResponse:
         return _checked(RESPONSE_ADAPTER.validate_json(body))
     except pydantic.ValidationError:
         content = json.loads(body)
-    if not isinstance(content, dict) or not isinstance(content.get("text"), str):
-        raise ValueError("neither message nor text")
-    embeds = pydantic.TypeAdapter(dict[str, Embed]).validate_python(content.get("embeds") or {})
-    return _checked(AgentResponse(Message(content["text"], embeds)))
+    match content:
+        case {"text": str(text), **others}:
+            return _checked(AgentResponse(Message(text, _EMBEDS.validate_python(others.get("embeds") or {}))))
+    raise ValueError("neither message nor text")
 
 
 def _checked(response: AgentResponse) -> AgentResponse:
@@ -92,5 +93,3 @@ def _checked(response: AgentResponse) -> AgentResponse:
     if "\0" in response.message.text:
         response.message.text = response.message.text.replace("\0", "\ufffd")
     return response
-
-

@@ -8,7 +8,7 @@ import contextlib
 import json
 import time
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
@@ -86,7 +86,7 @@ class AgentCaller:
 
     async def ask_standalone(
         self, agent: AgentAddress, message: Message, idempotency_key: str
-    ) -> AsyncIterator[AgentResponse]:
+    ) -> AsyncGenerator[AgentResponse, None]:
         """Each answer of a standalone agent as it arrives; the last one is the answer.
 
         Raises:
@@ -110,9 +110,8 @@ class AgentCaller:
         headers = {"Authorization": f"Bearer {agent.token}", "Content-Type": "application/json"}
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
-        url = agent.url.rstrip("/") + path
+        url = egress.check_url(agent.url.rstrip("/") + path)
         try:
-            egress.check_url(url)
             async with (
                 asyncio.timeout(agent.seconds),
                 self._session.request(

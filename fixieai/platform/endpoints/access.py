@@ -15,8 +15,6 @@ UserEndpoint = Callable[[Request, Caller], Awaitable[Response]]
 AgentEndpoint = Callable[[Request, QueryCaller], Awaitable[Response]]
 
 
-
-
 def bearer_token(request: Request) -> str:
     """Raises Unauthenticated when there is no `Authorization: Bearer` header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -12,7 +12,7 @@ from fixieai.platform.auth import Caller
 from fixieai.platform.endpoints import inputs
 from fixieai.platform.programs import agent_id
 from fixieai.platform.services import platform_of
-from fixieai.storage.agents import Agent, AgentChanges
+from fixieai.storage.agents import UNCHANGED, Agent, AgentChanges
 
 
 class Registration(TypedDict, total=False):
@@ -49,7 +49,7 @@ async def list_agents(request: Request, caller: Caller) -> Response:
     limit = inputs.page_size(request)
     after = request.query_params.get("after")
     found = await platform_of(request).registry.page(caller, after, limit)
-    following = agent_id(found[-1]) if len(found) == limit else None
+    following = str(found[-1].id) if len(found) == limit else None
     return JSONResponse({"agents": [agent_json(agent) for agent in found], "next": following})
 
 
@@ -70,7 +70,10 @@ async def register_agent(request: Request, caller: Caller) -> Response:
     handle = _own_handle(request, caller)
     body = await inputs.read_body(request, _REGISTRATION)
     changes = AgentChanges(
-        **{_COLUMNS[field]: value for field, value in body.items()}  # type: ignore[arg-type]
+        name=body.get("name"),
+        description=body.get("description"),
+        more_info_url=body.get("moreInfoUrl"),
+        url=body.get("url", UNCHANGED),
     )
     return JSONResponse(agent_json(await platform_of(request).registry.register(caller, handle, changes)))
 
@@ -83,11 +86,3 @@ async def refresh_agent(request: Request, caller: Caller) -> Response:
 async def delete_agent(request: Request, caller: Caller) -> Response:
     await platform_of(request).registry.delete(caller, _own_handle(request, caller))
     return Response(status_code=204)
-
-
-_COLUMNS = {
-    "url": "url",
-    "name": "name",
-    "description": "description",
-    "moreInfoUrl": "more_info_url",
-}

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 import pydantic
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from fixieai.platform.auth import Caller
 from fixieai.platform.endpoints import inputs

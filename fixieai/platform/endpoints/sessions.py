@@ -1,12 +1,12 @@
 """`/api/sessions`: a person's conversations and their messages."""
 
 import json
-from typing import Any
+from typing import Any, NotRequired
 
 import pydantic
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from fixieai.platform.auth import Caller
 from fixieai.platform.endpoints import inputs
@@ -52,7 +52,7 @@ def message_json(message: Message) -> dict[str, Any]:
 async def list_sessions(request: Request, caller: Caller) -> Response:
     limit = inputs.page_size(request)
     found = await platform_of(request).sessions.page(caller, request.query_params.get("after"), limit)
-    following = found[-1].handle if len(found) == limit else None
+    following = str(found[-1].id) if len(found) == limit else None
     return JSONResponse({"sessions": [session_json(session) for session in found], "next": following})
 
 

@@ -23,6 +23,4 @@ async def health(_: Request) -> Response:
 
 
 async def jwks(request: Request) -> Response:
-    return JSONResponse(
-        platform_of(request).auth.jwks(), headers={"Cache-Control": "public, max-age=300"}
-    )
+    return JSONResponse(platform_of(request).auth.jwks(), headers={"Cache-Control": "public, max-age=300"})

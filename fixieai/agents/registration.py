@@ -1,0 +1,80 @@
+"""Telling a platform where an agent runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from fixieai import credentials, errors
+
+_SECONDS = 15
+_SERVICE = "fixie-platform"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What answers at an address. Without `is_platform` it is some other program."""
+
+    is_reachable: bool
+    is_platform: bool
+
+
+def status(api_url: str) -> Status:
+    """What answers at this address right now."""
+    try:
+        content = requests.get(f"{api_url}/healthz", timeout=2).json()
+    except requests.ConnectionError:
+        return Status(is_reachable=False, is_platform=False)
+    except (requests.RequestException, ValueError):
+        return Status(is_reachable=True, is_platform=False)
+    is_platform = isinstance(content, dict) and content.get("service") == _SERVICE
+    return Status(is_reachable=True, is_platform=is_platform)
+
+
+@dataclass(frozen=True)
+class Registrar:
+    """Registers one person's agents at one platform."""
+
+    api_url: str
+
+    def user(self) -> dict[str, Any]:
+        """`{"username", "defaultModel", ...}` of the person whose key this machine has."""
+        return self._call("GET", "/api/user")
+
+    def register(self, username: str, handle: str, agent_url: str | None) -> None:
+        """Makes the agent known at this address, or, with None, as not running."""
+        self._call("PUT", f"/api/agents/{username}/{handle}", {"url": agent_url})
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {_key(self.api_url)}"}
+        try:
+            response = requests.request(
+                method, self.api_url + path, json=body, headers=headers, timeout=_SECONDS
+            )
+            content = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise errors.ServiceUnavailable(f"The platform at {self.api_url} does not answer.") from error
+        if response.ok and isinstance(content, dict):
+            return content
+        raise errors.ConfigurationError(_reason(self.api_url, response.status_code, content))
+
+
+def _key(api_url: str) -> str:
+    try:
+        key = credentials.find_api_key(api_url)
+    except OSError as error:
+        raise errors.ConfigurationError(f"The API key cannot be read: {error}") from error
+    if key is None:
+        raise errors.ConfigurationError(
+            f"There is no API key for the platform at {api_url}. It was started with another FIXIE_HOME, or "
+            "by another user: set FIXIE_HOME to the same folder, or set FIXIE_API_KEY."
+        )
+    return key
+
+
+def _reason(api_url: str, status_code: int, content: object) -> str:
+    problem = content.get("error") if isinstance(content, dict) else None
+    text = problem.get("message") if isinstance(problem, dict) else None
+    return f"The platform at {api_url} refused ({status_code}): {text or 'it gave no reason'}"
