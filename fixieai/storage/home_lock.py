@@ -18,11 +18,13 @@ class HomeLock:
     """Held from `acquire` to `release`, or to the end of the process."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        with contextlib.suppress(OSError):
+        """Lets another platform have the home; a second call does nothing."""
+        if self._descriptor is not None:
             os.close(self._descriptor)
+            self._descriptor = None
 
 
 def acquire(home: pathlib.Path) -> HomeLock:

@@ -1,6 +1,5 @@
 """What was asked, and how it ended. The lines between are the messages of the query."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,13 +90,10 @@ def get(transaction: Transaction, owner_id: int, query_id: int) -> Query | None:
 def interrupt_running(transaction: Transaction, notice: NewMessage) -> list[Query]:
     """Ends every query that still runs, with `notice` as its last message. For the start of a platform.
 
-    The queries come back as they are now; nobody else's doing can end them meanwhile.
+    Returns them as they are then.
     """
     interrupted = []
-    for owner_id, *columns in transaction.rows(_SQL["running"], {}):
-        query = Query(*columns)
-        answer = finish(transaction, owner_id, query.id, INTERRUPTED, notice, INTERRUPTED)
-        interrupted.append(
-            dataclasses.replace(query, status=INTERRUPTED, finished=answer.created, error_code=INTERRUPTED)
-        )
+    for owner_id, query_id in transaction.rows(_SQL["running"], {}):
+        finish(transaction, owner_id, query_id, INTERRUPTED, notice, INTERRUPTED)
+        interrupted.append(Query(*transaction.rows(_SQL["get"], {"id": query_id, "owner_id": owner_id})[0]))
     return interrupted

@@ -15,6 +15,5 @@ FROM queries JOIN sessions ON sessions.id = queries.session_id
 WHERE queries.id = :id AND sessions.owner_id = :owner_id;
 
 -- name: running
-SELECT owner_id, queries.id, session_id, agent_id, status, queries.created, finished, error_code
-FROM queries JOIN sessions ON sessions.id = queries.session_id
+SELECT owner_id, queries.id FROM queries JOIN sessions ON sessions.id = queries.session_id
 WHERE status = 'running' ORDER BY queries.id;

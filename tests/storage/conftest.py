@@ -1,0 +1,52 @@
+"""A database on a real file, and a plain transaction on one for tests that need no threads."""
+
+import pathlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from fixieai.storage import sqlite_connection, users
+from fixieai.storage.database import Database, connect, sqlite_url
+from fixieai.storage.sqlite_connection import SqliteTransaction
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "home" / "fixie.db"
+
+
+@pytest.fixture
+async def database(file: pathlib.Path) -> AsyncIterator[Database]:
+    database = await connect(sqlite_url(file))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner_id(database: Database) -> int:
+    return (await database.write(users.ensure, "ann")).id
+
+
+@pytest.fixture
+def connection(file: pathlib.Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite_connection.open_writer(file)
+    connection.execute("PRAGMA synchronous = OFF")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def transaction(connection: sqlite3.Connection, file: pathlib.Path) -> SqliteTransaction:
+    """Each statement commits by itself."""
+    return SqliteTransaction(connection, file)
+
+
+@pytest.fixture
+def ann(transaction: SqliteTransaction) -> int:
+    return users.ensure(transaction, "ann").id
+
+
+@pytest.fixture
+def bob(transaction: SqliteTransaction) -> int:
+    return users.ensure(transaction, "bob").id

@@ -1,0 +1,190 @@
+"""Disks and files that fail. Each refusal names the file and says what to do."""
+# ruff: noqa: ASYNC221, ASYNC240 - small files, and nobody else waits for this event loop
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from fixieai import errors
+from fixieai.storage import sqlite_connection, user_storage, users
+from fixieai.storage.database import connect, sqlite_url
+
+_is_root = os.name == "posix" and os.geteuid() == 0
+
+
+@contextlib.contextmanager
+def _mounted(target: pathlib.Path, *arguments: str) -> Iterator[None]:
+    """Skips where this process may not mount."""
+    target.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *arguments, str(target)], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(target)], check=True)
+
+
+async def _with_values(file: pathlib.Path, count: int, length: int = 500) -> int:
+    database = await connect(sqlite_url(file))
+    owner_id = (await database.write(users.ensure, "ann")).id
+    await asyncio.gather(
+        *(database.write(user_storage.put, owner_id, "ann/dice", str(n), "v" * length) for n in range(count))
+    )
+    await database.close()
+    return owner_id
+
+
+@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing(tmp_path: pathlib.Path) -> None:
+    home = tmp_path / "disk"
+    with _mounted(home, "-t", "tmpfs", "-o", "size=3m", "tmpfs"):
+        database = await connect(sqlite_url(home / "fixie.db"))
+        owner_id = (await database.write(users.ensure, "ann")).id
+
+        async def put(key: str, length: int) -> str:
+            try:
+                await database.write(user_storage.put, owner_id, "ann/dice", key, "v" * length)
+            except errors.StorageFull as error:
+                return "full" if str(home / "fixie.db") in error.message else error.message
+            return "stored"
+
+        # The large ones share a group with small ones, and must not take them along.
+        outcomes = await asyncio.gather(*(put(str(n), 4_000_000 if n % 5 == 4 else 100) for n in range(50)))
+        assert outcomes == [("full" if n % 5 == 4 else "stored") for n in range(50)]
+        stored = await database.read(user_storage.page, owner_id, "ann/dice", None, 100)
+        assert {item.key for item in stored} == {str(n) for n in range(50) if n % 5 != 4}
+
+        while await put("filler", 1) == "stored" and await put(os.urandom(8).hex(), 50_000) == "stored":
+            pass
+        keys = {item.key for item in await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)}
+        await database.close()
+        database = await connect(sqlite_url(home / "fixie.db"))
+        again = await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)
+        assert {item.key for item in again} == keys
+        await database.close()
+
+
+@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+async def test_after_room_was_made_writing_goes_on(tmp_path: pathlib.Path) -> None:
+    home = tmp_path / "disk"
+    with _mounted(home, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
+        database = await connect(sqlite_url(home / "fixie.db"))
+        owner_id = (await database.write(users.ensure, "ann")).id
+        with contextlib.suppress(OSError):
+            (home / "ballast").write_bytes(b"x" * 4_000_000)
+        with pytest.raises(errors.StorageFull, match="Free some space"):
+            await database.write(user_storage.put, owner_id, "ann/dice", "key", "v" * 100_000)
+        (home / "ballast").unlink()
+        await database.write(user_storage.put, owner_id, "ann/dice", "key", "v" * 100_000)
+        await database.close()
+
+
+@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("existing", [True, False])
+async def test_a_start_on_a_full_disk_says_so(tmp_path: pathlib.Path, existing: bool) -> None:
+    home = tmp_path / "disk"
+    with _mounted(home, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        if existing:
+            await _with_values(home / "fixie.db", 1)
+        with contextlib.suppress(OSError):
+            (home / "ballast").write_bytes(b"x" * 4_000_000)
+        with pytest.raises(errors.StorageFull, match=r"disk/fixie\.db"):
+            await connect(sqlite_url(home / "fixie.db"))
+
+
+@pytest.mark.skipif(not _is_root, reason="as root, only a read-only mount keeps one from writing")
+@pytest.mark.parametrize("existing", [True, False])
+async def test_a_read_only_folder_is_named(tmp_path: pathlib.Path, existing: bool) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    if existing:
+        await _with_values(home / "fixie.db", 1)
+    with _mounted(home, "--bind", str(home)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(home)], check=True)
+        with pytest.raises(errors.ConfigurationError, match=r"home/fixie\.db.*writable.*FIXIE_HOME"):
+            await connect(sqlite_url(home / "fixie.db"))
+
+
+async def test_a_folder_in_place_of_the_file_is_named(file: pathlib.Path) -> None:
+    file.mkdir(parents=True)
+    with pytest.raises(errors.ConfigurationError, match=r"fixie\.db"):
+        await connect(sqlite_url(file))
+
+
+async def test_a_file_in_place_of_the_folder_is_named(file: pathlib.Path) -> None:
+    file.parent.touch()
+    with pytest.raises(errors.ConfigurationError, match=r"fixie\.db"):
+        await connect(sqlite_url(file))
+
+
+async def test_a_damaged_page_is_found_at_the_start(file: pathlib.Path) -> None:
+    await _with_values(file, 500)
+    content = bytearray(file.read_bytes())
+    content[100 * 1024 : 101 * 1024] = b"\xff" * 1024
+    file.write_bytes(content)
+    with pytest.raises(errors.ConfigurationError, match=r"fixie\.db is damaged.*backup"):
+        await connect(sqlite_url(file))
+
+
+async def test_a_page_that_is_damaged_later_is_reported_when_it_is_read(
+    file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner_id = await _with_values(file, 500)
+    content = bytearray(file.read_bytes())
+    for page in range(50, len(content) // 1024):
+        content[page * 1024 : (page + 1) * 1024] = b"\xff" * 1024
+    file.write_bytes(content)
+    monkeypatch.setattr(sqlite_connection, "CHECKED_BYTES", 0)
+    database = await connect(sqlite_url(file))
+    with pytest.raises(errors.ConfigurationError, match=r"fixie\.db is damaged"):
+        await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)
+    assert (await database.read(users.by_username, "ann")) is not None
+    await database.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, just some text" * 100, b"\xff" * 5000])
+async def test_a_file_that_is_no_database_is_left_alone(file: pathlib.Path, content: bytes) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(errors.ConfigurationError, match="is not a database"):
+        await connect(sqlite_url(file))
+    assert file.read_bytes() == content
+
+
+async def test_the_database_of_another_program_is_left_alone(file: pathlib.Path) -> None:
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE users (id)")
+        other.commit()
+    content = file.read_bytes()
+    with pytest.raises(errors.ConfigurationError, match="another program"):
+        await connect(sqlite_url(file))
+    assert file.read_bytes() == content
+
+
+async def test_a_program_that_keeps_the_file_locked_is_waited_for_then_reported(
+    file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 0.5)
+    database = await connect(sqlite_url(file))
+    owner_id = (await database.write(users.ensure, "ann")).id
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(database.write(user_storage.put, owner_id, "ann/dice", "a", "1"))
+        await asyncio.sleep(0.2)
+        other.execute("ROLLBACK")
+        await waiting
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.ServiceUnavailable, match=r"fixie\.db locked"):
+            await database.write(user_storage.put, owner_id, "ann/dice", "b", "1")
+        assert await database.read(user_storage.get, owner_id, "ann/dice", "a") == "1"
+        other.execute("ROLLBACK")
+    await database.write(user_storage.put, owner_id, "ann/dice", "b", "1")
+    await database.close()

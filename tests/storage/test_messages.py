@@ -1,0 +1,109 @@
+import sqlite3
+
+import pytest
+
+from fixieai import errors
+from fixieai.storage import messages, queries, sessions
+from fixieai.storage.messages import Message, NewMessage
+from fixieai.storage.queries import Query
+from fixieai.storage.sqlite_connection import SqliteTransaction
+
+
+def _query(transaction: SqliteTransaction, owner_id: int, handle: str = "s") -> Query:
+    session = sessions.create(transaction, owner_id, handle)
+    question = NewMessage("query", "Roll a d20", sender="user")
+    return queries.begin(transaction, owner_id, session.id, "ann/dice", question)
+
+
+def _fill(transaction: SqliteTransaction, owner_id: int, query: Query, count: int) -> None:
+    for number in range(count):
+        line = NewMessage("thought", str(number))
+        messages.append(transaction, owner_id, query.session_id, query.id, line)
+
+
+def _steps(connection: sqlite3.Connection, work: object) -> int:
+    """How many instructions SQLite's machine runs for the work: the same on every computer."""
+    count = [0]
+
+    def step() -> int:
+        count[0] += 1
+        return 0
+
+    connection.set_progress_handler(step, 1)
+    assert callable(work)
+    work()
+    connection.set_progress_handler(None, 1)
+    return count[0]
+
+
+def test_a_message_comes_back_as_it_was_stored(transaction: SqliteTransaction, ann: int) -> None:
+    query = _query(transaction, ann)
+    new = NewMessage("func_says", "12\nü", "roll", "ann/dice", '{"a": {"uri": "data:,x"}}', "few-shot")
+    stored = messages.append(transaction, ann, query.session_id, query.id, new)
+    assert messages.page(transaction, ann, query.session_id, 1, 10) == [stored]
+    assert stored == Message(
+        stored.id, query.session_id, query.id, 2, "func_says", "roll", "ann/dice", "12\nü", new.embeds,
+        "few-shot", stored.created,
+    )  # fmt: skip
+    assert stored.created.endswith("+00:00")
+    assert len(stored.created) == len("2026-01-31T12:00:00.000000+00:00")
+
+
+def test_a_response_answers_the_message_that_asked(transaction: SqliteTransaction, ann: int) -> None:
+    query = _query(transaction, ann)
+    _fill(transaction, ann, query, 1)
+    answer = queries.finish(transaction, ann, query.id, "answered", NewMessage("response", "12"))
+    asked, thought, _ = messages.page(transaction, ann, query.session_id, 0, 10)
+    assert answer.in_reply_to == asked.id == query.id
+    assert asked.in_reply_to is thought.in_reply_to is None
+
+
+def test_positions_have_no_gaps_and_pages_no_overlap(transaction: SqliteTransaction, ann: int) -> None:
+    query = _query(transaction, ann)
+    _fill(transaction, ann, query, 24)
+    seen: list[int] = []
+    while page := messages.page(transaction, ann, query.session_id, seen[-1] if seen else 0, 7):
+        seen += [message.position for message in page]
+    assert seen == list(range(1, 26))
+
+
+def test_a_window_holds_the_newest_in_order(transaction: SqliteTransaction, ann: int) -> None:
+    query = _query(transaction, ann)
+    _fill(transaction, ann, query, 24)
+    newest = messages.window(transaction, ann, query.session_id, 5)
+    assert [message.position for message in newest] == [21, 22, 23, 24, 25]
+    before = messages.window(transaction, ann, query.session_id, 3, before=21)
+    assert [message.position for message in before] == [18, 19, 20]
+    assert len(messages.window(transaction, ann, query.session_id, 100)) == 25
+
+
+def test_another_person_s_session_has_no_messages_and_takes_none(
+    transaction: SqliteTransaction, ann: int, bob: int
+) -> None:
+    query = _query(transaction, ann)
+    assert messages.page(transaction, bob, query.session_id, 0, 10) == []
+    assert messages.window(transaction, bob, query.session_id, 10) == []
+    for session_id in (query.session_id, 12345):
+        with pytest.raises(errors.NotFound) as refused:
+            messages.append(transaction, bob, session_id, query.id, NewMessage("thought", "x"))
+        assert refused.value.message == "This session does not exist, or was deleted."
+
+
+def test_a_long_session_costs_no_more_than_a_short_one(
+    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
+) -> None:
+    short, long = _query(transaction, ann, "short"), _query(transaction, ann, "long")
+    connection.execute("BEGIN")
+    _fill(transaction, ann, short, 60)
+    _fill(transaction, ann, long, 10_000)
+    connection.execute("COMMIT")
+
+    def costs(query: Query) -> list[int]:
+        line = NewMessage("thought", "x")
+        return [
+            _steps(connection, lambda: messages.append(transaction, ann, query.session_id, query.id, line)),
+            _steps(connection, lambda: messages.window(transaction, ann, query.session_id, 50)),
+            _steps(connection, lambda: messages.page(transaction, ann, query.session_id, 10, 50)),
+        ]
+
+    assert costs(long) == costs(short)

@@ -1,0 +1,45 @@
+"""The `.sql` files against the modules that use them, and against the indexes."""
+
+import importlib
+import pathlib
+import re
+import sqlite3
+
+import pytest
+
+from fixieai import storage
+from fixieai.storage import statements
+
+_FOLDER = pathlib.Path(storage.__file__).parent
+_NOUNS = sorted(path.stem for path in (_FOLDER / "sql").glob("*.sql"))
+_PARAMETER = re.compile(r":(\w+)")
+# The index of running queries is walked at start, and holds nothing else; `seen` is one page.
+# The embeds of one session, and at most two pages of agents.
+_MAY_SORT = {("embeds", "of_session"), ("agents", "page")}
+_MAY_SCAN = {"SCAN queries USING INDEX queries_running", "SCAN seen", "SCAN own", "SCAN published_ones"}
+
+
+@pytest.mark.parametrize("noun", _NOUNS)
+def test_every_statement_is_used_and_every_used_one_exists(noun: str) -> None:
+    module = importlib.import_module(f"fixieai.storage.{noun}")
+    used = re.findall(r'_SQL\["(\w+)"\]', pathlib.Path(module.__file__ or "").read_text("utf-8"))
+    assert set(used) == set(statements.load(noun))
+
+
+@pytest.mark.parametrize("noun", _NOUNS)
+def test_no_statement_walks_a_whole_table(connection: sqlite3.Connection, noun: str) -> None:
+    for name, sql in statements.load(noun).items():
+        params = dict.fromkeys(_PARAMETER.findall(sql), 1)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
+        scans = {step for step in plan if step.startswith("SCAN") and "CONSTANT ROW" not in step}
+        assert scans <= _MAY_SCAN, (name, plan)
+        is_sorted = any("TEMP B-TREE FOR ORDER BY" in step for step in plan)
+        assert not is_sorted or (noun, name) in _MAY_SORT, (name, plan)
+
+
+def test_sql_exists_only_here() -> None:
+    for path in _FOLDER.parent.rglob("*.py"):
+        if path.parent.name not in {"storage", "migrations"}:
+            assert not re.search(r"\b(INSERT INTO|DELETE FROM|SELECT \w+ FROM)\b", path.read_text("utf-8")), (
+                path
+            )

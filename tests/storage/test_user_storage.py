@@ -1,0 +1,104 @@
+import contextlib
+import itertools
+import pathlib
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fixieai.storage import sqlite_connection, user_storage, users
+from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.user_storage import Item
+
+_KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+_agents = (f"ann/agent-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTransaction]:
+    """One file for all examples; each uses an agent of its own."""
+    file = tmp_path_factory.mktemp("home") / "fixie.db"
+    with contextlib.closing(sqlite_connection.open_writer(file)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        transaction = SqliteTransaction(connection, file)
+        users.ensure(transaction, "ann")
+        yield transaction
+
+
+def _ann(transaction: SqliteTransaction) -> int:
+    user = users.by_username(transaction, "ann")
+    assert user is not None
+    return user.id
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(_KEYS, _KEYS, max_size=12), st.integers(1, 5))
+@example({"é": "1", "e\u0301": "2", "É": "3", "E\u0301": "4"}, 2)
+@example({"": "empty", " ": "", ".": "", "..": "", "../x": "", "a/b": "", "%2e": "", "%252e": ""}, 3)
+@example({"a": "", "A": "", "\u0430": "", "\uff41": "", "ß": "", "ss": "", "\u202e": "", "\ufeff": ""}, 1)
+@example({"\n": "", "\r\n": "", "\x7f": "", "\U0010ffff": "", "\ue000": "", "\U00010000": ""}, 2)
+@example({"'; DROP TABLE user_storage; --": "%s {0} :key", "x" * 10_000: "", ":key": ""}, 1)
+def test_any_key_comes_back_exactly_and_listings_are_complete(
+    shared: SqliteTransaction, values: dict[str, str], limit: int
+) -> None:
+    owner_id, agent_id = _ann(shared), next(_agents)
+    for key, value in values.items():
+        user_storage.put(shared, owner_id, agent_id, key, value)
+    listed: list[Item] = []
+    while page := user_storage.page(shared, owner_id, agent_id, listed[-1].key if listed else None, limit):
+        listed += page
+    assert {item.key: item.value for item in listed} == values
+    assert [item.key for item in listed] == sorted(values, key=lambda key: key.encode())
+    for key, value in values.items():
+        assert user_storage.get(shared, owner_id, agent_id, key) == value
+        assert user_storage.delete(shared, owner_id, agent_id, key)
+        assert not user_storage.is_present(shared, owner_id, agent_id, key)
+    assert user_storage.page(shared, owner_id, agent_id, None, 1) == []
+
+
+def test_a_key_space_belongs_to_one_person_and_one_agent(
+    transaction: SqliteTransaction, ann: int, bob: int
+) -> None:
+    user_storage.put(transaction, ann, "ann/dice", "key", "1")
+    user_storage.put(transaction, ann, "ann/dice", "key", "2")
+    assert user_storage.get(transaction, ann, "ann/dice", "key") == "2"
+    for person, agent_id in ((bob, "ann/dice"), (ann, "ann/Dice"), (ann, "ann/dic"), (ann, "bob/dice")):
+        assert user_storage.get(transaction, person, agent_id, "key") is None
+        assert not user_storage.is_present(transaction, person, agent_id, "key")
+        assert not user_storage.delete(transaction, person, agent_id, "key")
+        assert user_storage.page(transaction, person, agent_id, None, 10) == []
+    assert user_storage.is_present(transaction, ann, "ann/dice", "key")
+
+
+def test_a_page_costs_the_same_among_many_keys(
+    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
+) -> None:
+    connection.execute("BEGIN")
+    for agent_id, count in (("ann/few", 200), ("ann/many", 20_000)):
+        for number in range(count):
+            user_storage.put(transaction, ann, agent_id, f"{number:06}", "1")
+    connection.execute("COMMIT")
+
+    def steps(agent_id: str) -> int:
+        count = [0]
+
+        def step() -> int:
+            count[0] += 1
+            return 0
+
+        connection.set_progress_handler(step, 1)
+        assert len(user_storage.page(transaction, ann, agent_id, "000100", 50)) == 50
+        connection.set_progress_handler(None, 1)
+        return count[0]
+
+    assert steps("ann/many") == steps("ann/few")
+
+
+def test_a_value_of_megabytes_is_stored_whole(
+    transaction: SqliteTransaction, ann: int, file: pathlib.Path
+) -> None:
+    value = '"' + "ü" * 3_000_000 + '"'
+    user_storage.put(transaction, ann, "ann/dice", "large", value)
+    assert user_storage.get(transaction, ann, "ann/dice", "large") == value
