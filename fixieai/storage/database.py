@@ -107,8 +107,9 @@ def sqlite_path(url: str) -> pathlib.Path:
             f"Databases of the kind {parts.scheme!r} are not supported yet; Postgres comes later. "
             f"Use sqlite:///absolute/path/fixie.db."
         )
-    path = pathlib.Path(urllib.parse.unquote(parts.path))
-    if parts.netloc or parts.query or parts.fragment or not path.is_absolute() or not path.name:
+    # `sqlite:////home` means `/home` too: others count the slashes that way.
+    path = pathlib.Path("/", urllib.parse.unquote(parts.path).lstrip("/"))
+    if parts.netloc or parts.query or parts.fragment or not path.name:
         raise errors.ConfigurationError("Write the database's URL as sqlite:///absolute/path/fixie.db.")
     return path
 

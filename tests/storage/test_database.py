@@ -222,6 +222,11 @@ async def test_a_path_of_any_characters_has_a_url(tmp_path: pathlib.Path, name: 
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_slashes_are_not_counted() -> None:
+    path = pathlib.Path("/home/me/fixie.db")
+    assert sqlite_path("sqlite:///home/me/fixie.db") == sqlite_path("sqlite:////home/me/fixie.db") == path
+
+
 @pytest.mark.parametrize(
     "url",
     ["postgresql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
