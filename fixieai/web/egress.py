@@ -8,6 +8,7 @@ odd spelling of an address, a redirect: each meets the same check.
 import asyncio
 import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from fixieai import errors
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MAXIMUM_URL_LENGTH = 4096
+_END_OF_AUTHORITY = re.compile("[/?#]")
 _ORDINARY_PORTS = frozenset({80, 443})
 # Never reached, not even where private addresses are allowed. `is_global` of Python 3.11 takes
 # some of these for public, and clouds serve their machines' credentials from others.
@@ -108,6 +110,8 @@ def check_url(url: str, policy: EgressPolicy | None = None) -> yarl.URL:
         raise errors.UnprocessableContent(f"The URL is longer than {_MAXIMUM_URL_LENGTH} characters.")
     if not url.isprintable() or " " in url or "\\" in url:
         raise errors.UnprocessableContent("The URL holds spaces, control characters or backslashes.")
+    if "@" in _END_OF_AUTHORITY.split(url.partition("://")[2], 1)[0]:
+        raise errors.UnprocessableContent("Credentials do not belong into a URL.")
     try:
         parsed = yarl.URL(url)
         _check_parts(parsed)
@@ -123,10 +127,6 @@ def _check_parts(url: yarl.URL) -> None:
         raise errors.UnprocessableContent("The URL must begin with http:// or https://.")
     if not url.raw_host:
         raise errors.UnprocessableContent("The URL names no host.")
-    if "@" in url.raw_authority:
-        raise errors.UnprocessableContent(
-            "The URL holds a user name or password; credentials do not belong there."
-        )
     if url.port == 0:
         raise errors.UnprocessableContent("The URL's port is 0.")
 

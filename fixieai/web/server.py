@@ -59,6 +59,10 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: the port is taken or not allowed, or the host is not this machine's.
     """
+    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+        raise errors.ConfigurationError(
+            f"Cannot listen on {host}:{port}: a port is a number from 0 to 65535."
+        )
     sock = None
     try:
         family, address = _resolve(host, port)
@@ -67,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         sock.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         if sock is not None:
             sock.close()
         raise errors.ConfigurationError(_why_not(host, port, error)) from error
@@ -81,10 +85,8 @@ def _resolve(host: str, port: int) -> tuple[int, Any]:
     return family, address
 
 
-def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+def _why_not(host: str, port: int, error: OSError) -> str:
     place = f"{host}:{port}"
-    if isinstance(error, OverflowError):
-        return f"Cannot listen on {place}: a port is a number from 0 to 65535."
     if isinstance(error, socket.gaierror):
         return f"Cannot listen on {place}: the host name {host!r} is not known. Use 127.0.0.1."
     if error.errno == errno.EADDRINUSE:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import pytest
@@ -34,11 +35,9 @@ def test_a_text_comes_through_or_is_refused_but_never_comes_through_unstorable(
 
 
 @given(st.binary())
-def test_any_bytes_are_json_or_a_clear_refusal(body: bytes) -> None:
-    try:
+def test_any_bytes_are_json_or_a_refusal(body: bytes) -> None:
+    with contextlib.suppress(errors.UnprocessableContent):
         json_body.parse_json(body)
-    except errors.UnprocessableContent as error:
-        assert error.message
 
 
 @pytest.mark.parametrize(
