@@ -1,7 +1,7 @@
 """Loads the agent of a folder: its agent.yaml, its .env, the object its entry point names.
 
 python -m fixieai.cli.agent.loader             loads and validates the agent in this folder
-python -m fixieai.cli.agent.loader FD          ... and serves it on the socket of that number
+python -m fixieai.cli.agent.loader FD [FILE]   ... and serves it on the socket of that number
 uvicorn fixieai.cli.agent.loader:uvicorn_app_factory --factory
 """
 
@@ -16,34 +16,51 @@ from starlette.types import ASGIApp
 from fixieai import errors
 from fixieai.cli import lifeline
 from fixieai.cli.agent import agent_config, env_file
-from fixieai.web import server
+
+_ANY_HOST = "0.0.0.0"  # noqa: S104 - whoever runs uvicorn says where it listens
 
 
-def uvicorn_app_factory(file_name: str = agent_config.FILE_NAME) -> ASGIApp:
-    """The ASGI application of the agent in the current folder, of which `file_name` is the agent.yaml.
+def uvicorn_app_factory() -> ASGIApp:
+    """The ASGI application of the agent in the current folder."""
+    return _app(agent_config.FILE_NAME, _ANY_HOST)
 
-    Variables in its `.env` are set unless they are set already: what was set for this run wins.
-    """
+
+def _app(file_name: str, host: str) -> ASGIApp:
+    """Variables in the folder's `.env` are set unless they are: what was set for this run wins."""
     folder = pathlib.Path.cwd()
     for name, value in env_file.read(folder).items():
         os.environ.setdefault(name, value)
-    from fixieai.cli.agent import entry_point  # noqa: PLC0415 - `fixieai.constants` reads what .env set
+    from fixieai.agents import serving  # noqa: PLC0415 - `fixieai.constants` reads what .env set
+    from fixieai.cli.agent import entry_point  # noqa: PLC0415 - as above
 
-    return entry_point.load(agent_config.load(folder / file_name)).app()
+    return serving.guarded_app(entry_point.load(agent_config.load(folder / file_name)), host)
 
 
-def main() -> None:
-    """Loads and validates, and with the number of a listening socket serves on it until SIGTERM."""
+def _serve(number: int, file_name: str) -> None:
+    from fixieai.web import server  # noqa: PLC0415 - not needed to validate
+
+    listening = socket.socket(fileno=number)
+    app = _loaded(file_name, listening.getsockname()[0])
+    server.run_foreground(app, listening, on_started=lifeline.tell_ready)
+
+
+def _loaded(file_name: str, host: str) -> ASGIApp:
     try:
-        app = uvicorn_app_factory(*sys.argv[2:3])
+        return _app(file_name, host)
     except (errors.ConfigurationError, FileNotFoundError) as error:
         sys.exit(f"Error: {error}")
     except Exception:  # noqa: BLE001 - the author's own code: the author needs the traceback
         traceback.print_exc()
         sys.exit(1)
+
+
+def main() -> None:
+    """Loads and validates, and with the number of a listening socket serves on it until SIGTERM."""
+    file_name = (sys.argv[2:] or [agent_config.FILE_NAME])[0]
     if len(sys.argv) > 1:
-        listening = socket.socket(fileno=int(sys.argv[1]))
-        server.run_foreground(app, listening, on_started=lifeline.tell_ready)
+        _serve(int(sys.argv[1]), file_name)
+    else:
+        _loaded(file_name, _ANY_HOST)
 
 
 if __name__ == "__main__":

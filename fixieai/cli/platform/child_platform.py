@@ -4,13 +4,11 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import IO
 
-import requests
-
 from fixieai import constants, errors
+from fixieai.agents import registration
 from fixieai.cli import processes
 
 _START_SECONDS = 60.0
-_CHECK_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -46,9 +44,10 @@ def found_or_started(variables: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_running(url: str) -> bool:
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(f"{url}/healthz", timeout=_CHECK_SECONDS, allow_redirects=False).ok
-    except requests.RequestException:
-        return False
+    found = registration.status(url)
+    if found.is_reachable and not found.is_platform:
+        raise errors.ConfigurationError(
+            f"What answers at {url} is not a Fixie platform. Stop that program, or start a platform "
+            "elsewhere (`fixie platform serve --port ...`) and set FIXIE_API_URL to its address."
+        )
+    return found.is_platform
