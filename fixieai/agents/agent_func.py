@@ -124,7 +124,11 @@ class AgentQueryFunc(AgentFunc):
             positional, named = self.parameters.values(query, claims)
         except BadArgument as error:
             return str(error)
-        return self.func(*positional, **named)
+        result = self.func(*positional, **named)
+        if result is None and "return" not in self.func.__annotations__:
+            # Funcs that only do something need not return anything, unless they say that they do.
+            return ""
+        return result
 
 
 @dataclass(frozen=True)

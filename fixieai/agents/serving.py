@@ -47,7 +47,7 @@ def serve(agent: AgentBase, handle: str | None, host: str, port: int) -> None:
         SystemExit: it cannot be served; the message says why and what to do.
     """
     try:
-        if "FIXIE_API_URL" in os.environ:
+        if os.environ.get("FIXIE_API_URL"):
             _serve_alone(agent, host, port)
         else:
             _serve_locally(agent, handle or _program_handle(), host, port)

@@ -47,7 +47,7 @@ class Journal:
     def session_handle(self) -> str:
         return self._session.handle
 
-    async def earlier_messages(self, limit: int) -> list[messages.Message]:
+    async def newest_messages(self, limit: int) -> list[messages.Message]:
         """The newest `limit` messages of the session, oldest first."""
         return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
 
@@ -137,11 +137,11 @@ def load_embeds(text: str) -> dict[str, Embed]:
     return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
 
 
-def conversation(earlier: list[messages.Message], agent_id: str) -> list[Line]:
-    """What the person and one agent said to each other: other agents' steps and unfinished turns left out."""
+def conversation(newest: list[messages.Message], agent_id: str) -> list[Line]:
+    """The finished turns between the person and one agent; what other agents did is left out."""
     lines: list[Line] = []
     turn: list[Line] = []
-    for message in earlier:
+    for message in newest:
         if message.type not in _KINDS or message.sender not in (USER, agent_id):
             continue
         line = Line(LineKind(message.type), message.text, message.name, load_embeds(message.embeds))

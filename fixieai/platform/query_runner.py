@@ -114,17 +114,22 @@ class QueryRunner:
             await _fail(journal, self._failure(error))
 
     async def _answer(self, query: Query, journal: Journal) -> None:
-        """Reads the conversation before it, stores the query, finds the agent, and lets it answer."""
-        limit = self._services.limits.history_messages
-        earlier = await journal.earlier_messages(limit)
+        """Stores the query, finds the agent, and lets it answer."""
         await journal.begin(query.message, query.program.agent_id if query.program else None)
         program = query.program
         if program is None:
             program = await self._services.registry.route(query.caller, query.question.text)
             await journal.record_routing(program.agent_id)
         context = QueryContext(self._services, query.caller, journal)
-        history = journals.conversation(earlier, program.agent_id)
+        history = await self._history(program, journal)
         await performer.ask(context, program, query.question, history, ())
+
+    async def _history(self, program: Program, journal: Journal) -> list[Line]:
+        """What the person and the agent said before: of as many messages in any session, long or short."""
+        if program.code_shot is None or not program.code_shot.conversational:
+            return []
+        newest = await journal.newest_messages(self._services.limits.history_messages)
+        return journals.conversation(newest, program.agent_id)
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, errors.FixieError):

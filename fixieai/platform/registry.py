@@ -4,7 +4,7 @@ import json
 import re
 
 from fixieai import errors
-from fixieai.platform import programs, router
+from fixieai.platform import router
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.programs import Program, Programs
@@ -95,8 +95,7 @@ class Registry:
         Raises:
             NotFound: none is like it.
         """
-        known = await self._database.read(agents.page, caller.user_id, None, _ROUTED_AGENTS)
-        candidates = [router.Candidate(programs.agent_id(agent), tuple(agent.queries)) for agent in known]
+        candidates = await self._database.read(agents.samples, caller.user_id, _ROUTED_AGENTS)
         chosen = router.choose(text, candidates)
         if chosen is None:
             names = ", ".join(candidate.agent_id for candidate in candidates[:10]) or "none is registered"

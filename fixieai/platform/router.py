@@ -8,20 +8,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from fixieai.storage.agents import Samples
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = "<number>"
 # Below this share of the query's weight found in a sample query, no agent is chosen.
 _LEAST_SIMILARITY = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An agent and the questions it says it answers."""
-
-    agent_id: str
-    queries: tuple[str, ...]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -40,7 +33,7 @@ def _similarity(query: frozenset[str], sample: frozenset[str], weights: dict[str
     return shared / every if every else 0.0
 
 
-def choose(query: str, candidates: Sequence[Candidate]) -> str | None:
+def choose(query: str, candidates: Sequence[Samples]) -> str | None:
     """The id of the agent to ask, or None when no sample query is similar enough."""
     samples = [
         [_words(text) for text in (*candidate.queries, candidate.agent_id.rpartition("/")[2])]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fixieai import credentials, errors
 from fixieai.llm.settings import ModelSettings
+from fixieai.storage.database import sqlite_url
 
 LOCAL_USERNAME = "local"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -36,7 +37,7 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.home.absolute() / 'fixie.db'}"
+        return sqlite_url(self.home.absolute() / "fixie.db")
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:

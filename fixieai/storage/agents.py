@@ -50,6 +50,14 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """The sample queries of one agent."""
+
+    agent_id: str
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentChanges:
     """What an owner sets. None stays as it is, or is empty in a new agent; `url=None` means: not running."""
 
@@ -106,6 +114,12 @@ def page(transaction: Transaction, viewer_id: int, after: str | None, limit: int
     """
     params: Params = {"viewer_id": viewer_id, "after": ids.cursor(after, 0), "limit": limit}
     return [_agent(row) for row in transaction.rows(_SQL["page"], params)]
+
+
+def samples(transaction: Transaction, viewer_id: int, limit: int) -> list[Samples]:
+    """What the agents that the viewer may see say they answer, the oldest agents first."""
+    rows = transaction.rows(_SQL["samples"], {"viewer_id": viewer_id, "limit": limit})
+    return [Samples(f"{owner}/{handle}", tuple(json.loads(queries))) for owner, handle, queries in rows]
 
 
 def delete(transaction: Transaction, owner_id: int, handle: str) -> bool:

@@ -388,7 +388,7 @@ def test_an_async_function_cannot_be_called_without_a_loop(func: Callable[..., A
         _create(func)(_QUERY, _CLAIMS)
 
 
-@pytest.mark.parametrize("result", [None, 5, b"bytes", {"text": "x"}, [None], ["a", 5], [b"x"]])
+@pytest.mark.parametrize("result", [5, b"bytes", {"text": "x"}, [None], ["a", 5], [b"x"]])
 async def test_a_wrong_result_is_an_error_and_no_answer(result: object) -> None:
     def func(query):
         return result
@@ -398,6 +398,14 @@ async def test_a_wrong_result_is_an_error_and_no_answer(result: object) -> None:
     with pytest.raises(AgentException, match="func returned"):
         await _texts(_create(func))
     assert sync.value.http_status_code == 500
+
+
+def test_a_func_that_says_it_returns_text_and_returns_none_is_wrong() -> None:
+    def func(query) -> str:
+        return None
+
+    with pytest.raises(AgentException, match="func returned NoneType"):
+        list(_create(func)(_QUERY, _CLAIMS))
 
 
 async def test_what_an_author_raises_comes_out_unchanged() -> None:
@@ -578,3 +586,10 @@ def _keyword(*, request):
 def test_which_corpus_funcs_are_refused(func: Callable[..., Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         AgentCorpusFunc.create(func)
+
+
+def test_a_func_that_says_nothing_of_its_result_may_return_nothing() -> None:
+    def note(query):
+        pass
+
+    assert [response.message.text for response in _create(note)(_QUERY, _CLAIMS)] == [""]

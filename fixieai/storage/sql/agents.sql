@@ -48,6 +48,23 @@ JOIN agents ON agents.id = seen.id
 JOIN users ON users.id = agents.owner_id
 ORDER BY agents.id;
 
+-- name: samples
+-- The same agents as `page`, without what they say of themselves at length.
+SELECT username, handle, queries
+FROM (
+    SELECT id FROM (
+        SELECT id FROM agents WHERE owner_id = :viewer_id ORDER BY id LIMIT :limit
+    ) AS own
+    UNION
+    SELECT id FROM (
+        SELECT id FROM agents WHERE published = 1 ORDER BY id LIMIT :limit
+    ) AS published_ones
+    ORDER BY id LIMIT :limit
+) AS seen
+JOIN agents ON agents.id = seen.id
+JOIN users ON users.id = agents.owner_id
+ORDER BY agents.id;
+
 -- name: delete
 DELETE FROM agents WHERE owner_id = :owner_id AND handle = :handle;
 

@@ -1,0 +1,63 @@
+"""One platform for all tests of this folder, with the few-shot model and a dice agent."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+import fixieai
+from fixieai import testing
+
+DICE_SHOTS = """
+Q: Roll a d20
+Ask Func[roll]: 20 1
+Func[roll] says: 12
+A: You rolled a 12!
+
+Q: Roll 3d8
+Ask Func[roll]: 8 3
+Func[roll] says: 5 3 8
+A: You rolled 5, 3, and 8, for a total of 16.
+"""
+
+
+def make_dice() -> fixieai.CodeShotAgent:
+    agent = fixieai.CodeShotAgent("I roll virtual dice.", DICE_SHOTS)
+
+    @agent.register_func
+    def roll(query: fixieai.Message) -> str:
+        size, count = query.text.split()
+        return " ".join([size] * int(count))
+
+    return agent
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[testing.Platform]:
+    with testing.platform() as running:
+        running.serve(make_dice(), "dice")
+        yield running
+
+
+class Http:
+    """Plain HTTP to the platform, with the user's key unless told otherwise."""
+
+    def __init__(self, platform: testing.Platform) -> None:
+        self.url = platform.url
+        self.key = platform.api_key
+
+    def __call__(self, method: str, path: str, **options: object) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.key}"} | dict(options.pop("headers", {}))  # type: ignore[call-overload]
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+
+    def lines(self, path: str, body: object) -> list[dict[str, object]]:
+        response = self("POST", path, json=body)
+        assert response.status_code == 200, response.text
+        return [json.loads(line) for line in response.text.splitlines()]
+
+
+@pytest.fixture
+def http(platform: testing.Platform) -> Http:
+    return Http(platform)

@@ -1,0 +1,32 @@
+"""Every route needs a credential, but for those listed here."""
+
+import pytest
+
+from fixieai.platform.app import ROUTES
+
+PUBLIC = {"/healthz", "/.well-known/jwks.json"}
+CALLS = [
+    (route.path, method)
+    for route in ROUTES
+    for method in sorted(route.methods or ())
+    if route.path not in PUBLIC
+]
+
+
+def test_the_public_routes_are_these_and_no_others() -> None:
+    assert {route.path for route in ROUTES if route.name == "public"} == PUBLIC
+
+
+@pytest.mark.parametrize(("path", "method"), CALLS)
+def test_a_call_without_a_credential_is_401_and_with_a_bad_one_403(http, path: str, method: str) -> None:
+    path = path.replace("{owner}", "local").replace("{handle}", "dice").replace("{key:path}", "key")
+
+    without = http(method, path, headers={"Authorization": None})
+    bad = http(method, path, headers={"Authorization": "Bearer not.a.token"})
+
+    assert without.status_code == 401
+    assert without.headers["WWW-Authenticate"].startswith("Bearer")
+    assert bad.status_code == 403
+    if method != "HEAD":
+        assert without.json()["error"]["code"] == "not_authenticated"
+        assert set(bad.json()["error"]) == {"code", "message", "reference"}
