@@ -5,7 +5,7 @@ only when the server said so, with a finish reason or with `[DONE]`.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,54 +16,54 @@ MAXIMUM_BYTES = 16 * 1024 * 1024
 _UNREADABLE = "sent something that is no answer"
 
 
-async def events(chunks: AsyncIterator[bytes], *, is_stream: bool) -> AsyncIterator[dict[str, Any] | None]:
-    """The JSON objects of a response, and None for each sign of life that is none.
+class Decoder:
+    """The bytes of one response to its JSON objects: server-sent events, or a single object.
 
-    Ends after `[DONE]` without reading on; a stream that just ends raises nothing here.
+    Which of both it is the first byte says: servers that cannot stream ignore that they were asked to.
     """
-    if not is_stream:
-        yield _object(await _whole(chunks))
-        return
-    async for line in _lines(chunks):
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._size = 0
+        self._is_single: bool | None = None
+        self.is_done = False
+
+    def feed(self, chunk: bytes) -> Iterator[dict[str, Any] | None]:
+        """The events that end in this chunk, and None for each line that only says the server lives.
+
+        Raises:
+            TransientFailure: the response is too large, or no JSON.
+        """
+        self._size += len(chunk)
+        if self._size > MAXIMUM_BYTES:
+            raise TransientFailure(f"sent more than {MAXIMUM_BYTES} bytes")
+        self._rest += chunk
+        if self._is_single is None and (start := self._rest.lstrip()[:1]):
+            self._is_single = start == b"{"
+        if self._is_single or b"\n" not in chunk:
+            return
+        # At newlines alone: JSON may hold every other separator that Python knows.
+        *lines, last = self._rest.split(b"\n")
+        self._rest = last
+        for line in lines:
+            yield from self._event(bytes(line))
+
+    def finish(self) -> Iterator[dict[str, Any] | None]:
+        """What the end of the response ends."""
+        if self._is_single:
+            self.is_done = True
+            yield _object(bytes(self._rest))
+        else:
+            yield from self._event(bytes(self._rest))
+
+    def _event(self, line: bytes) -> Iterator[dict[str, Any] | None]:
         if line.startswith(b":"):
             yield None
-        elif line.startswith(b"data:"):
+        elif line.startswith(b"data:") and not self.is_done:
             data = line[5:].strip()
-            if data == b"[DONE]":
-                yield {"is_done": True}
-                return
-            yield _object(data)
-
-
-async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
-    content = bytearray()
-    async for chunk in chunks:
-        content += chunk
-        _check_size(len(content))
-    return bytes(content)
-
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Splits at newlines alone: JSON may hold every other separator that Python knows."""
-    size = 0
-    rest = bytearray()
-    async for chunk in chunks:
-        size += len(chunk)
-        _check_size(size)
-        if b"\n" not in chunk:
-            rest += chunk
-            continue
-        *lines, last = (bytes(rest) + chunk).split(b"\n")
-        rest = bytearray(last)
-        for line in lines:
-            yield line
-    if rest:
-        yield bytes(rest)
-
-
-def _check_size(size: int) -> None:
-    if size > MAXIMUM_BYTES:
-        raise TransientFailure(f"sent more than {MAXIMUM_BYTES} bytes")
+            self.is_done = data == b"[DONE]"
+            if not self.is_done:
+                yield _object(data)
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -85,12 +85,11 @@ class Answer:
     _call: dict[str, Any] | None = None
     _arguments: list[str] = field(default_factory=list)
     _finish_reason: str | None = None
-    _is_done: bool = False
     _usage: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def is_whole(self) -> bool:
-        return self._is_done or self._finish_reason is not None
+    def has_finish_reason(self) -> bool:
+        return self._finish_reason is not None
 
     def add(self, event: dict[str, Any]) -> str:
         """Takes in one event; returns the text that it adds.
@@ -98,9 +97,6 @@ class Answer:
         Raises:
             TransientFailure: the event is an error, or no part of an answer.
         """
-        if event.get("is_done") is True and len(event) == 1:
-            self._is_done = True
-            return ""
         if event.get("error"):
             raise TransientFailure(f"reported an error: {error_message(event)}")
         if isinstance(event.get("usage"), dict):

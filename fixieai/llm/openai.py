@@ -1,12 +1,13 @@
 """OpenAI, and every server that speaks its API: one model at one server."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from fixieai.errors import ConfigurationError, FixieError, ModelUnavailable
-from fixieai.llm.answers import Answer, events
+from fixieai.llm.answers import Answer, Decoder
 from fixieai.llm.failures import FieldRefused, TransientFailure
 from fixieai.llm.providers import ModelId
 from fixieai.llm.request_bodies import request_body, without
@@ -83,8 +84,10 @@ class OpenAIModel:
             client = await self._server.client()
             while True:
                 try:
-                    async for piece in self._ask(client, without(body, self._refused), idempotency_key):
-                        yield piece
+                    asking = self._ask(client, without(body, self._refused), idempotency_key)
+                    async with contextlib.aclosing(asking):
+                        async for piece in asking:
+                            yield piece
                     return
                 except FieldRefused as refusal:
                     self._learn(refusal)
@@ -98,12 +101,14 @@ class OpenAIModel:
         self, client: "Client", body: dict[str, Any], idempotency_key: str
     ) -> AsyncGenerator[str | Completion, None]:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        answer = Answer(self.name)
+        answer, decoder = Answer(self.name), Decoder()
         async with client.send(self._model.path, content, idempotency_key) as response:
-            is_stream = "json" not in response.headers.get("content-type", "")
-            async for event in events(response.aiter_bytes(), is_stream=is_stream):
-                yield answer.add(event) if event is not None else ""
-        if is_stream and not answer.is_whole:
+            async for chunk in response.aiter_bytes():
+                for event in decoder.feed(chunk):
+                    yield answer.add(event) if event is not None else ""
+        for event in decoder.finish():
+            yield answer.add(event) if event is not None else ""
+        if not (decoder.is_done or answer.has_finish_reason):
             raise TransientFailure("ended before its answer did")
         yield answer.completion()
 

@@ -1,0 +1,138 @@
+"""How like an example's question another question is, and whether the same steps can answer it.
+
+What the example uses of its question (a city, a number) may differ. Any other difference that
+means something is one that its steps would not notice: then it is not the same question.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fixieai.llm.by_example import lists
+from fixieai.llm.by_example.alignment import Alignment, Unit, Wanted, weight
+from fixieai.llm.by_example.words import EMBED, NUMBER, ONE, Text, Token
+
+LIKE_ENOUGH = 0.5
+# What is used differs from question to question: it says little about how like two questions are.
+_USED_WORD = 0.35
+_USED_NAME = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """An example's question as a pattern for others.
+
+    `parts` are stretches of tokens that its steps use, each of which has to be there. `is_passed_on`:
+    a step asks the question itself, so all of it is used. `answers_itself`: nothing is asked, and the
+    answer repeats what the question says. `takes_series`: a list of numbers may be longer or shorter.
+    """
+
+    question: Text
+    wanted: Wanted
+    parts: tuple[range, ...]
+    is_passed_on: bool
+    has_steps: bool
+    answers_itself: bool
+    takes_series: bool
+    weights: tuple[float, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = tuple(self._weight(position, token) for position, token in enumerate(self.question.tokens))
+        object.__setattr__(self, "weights", weights)
+
+    def score(self, alignment: Alignment) -> float | None:
+        """From 0 to 1, or None when it is another question."""
+        if alignment.is_same:
+            return 1.0
+        agreed = self._agreed(alignment)
+        extra = self._extra(alignment)
+        if agreed is None or extra is None or not self._has_all_parts(alignment):
+            return None
+        score = 2 * agreed / (agreed + extra + sum(self.weights)) if self.weights else 0.0
+        if score < LIKE_ENOUGH or not (self.has_steps or self._may_answer_itself(alignment)):
+            return None
+        return score
+
+    def _weight(self, position: int, token: Token) -> float:
+        is_name = token.is_name and (position > 0 or token.is_number or token.text.isupper())
+        if position in self.wanted.tokens or (self.is_passed_on and is_name):
+            return _USED_NAME if is_name or not token.is_content else _USED_WORD
+        return weight(token) if is_name or not token.is_content else 1.0
+
+    def _agreed(self, alignment: Alignment) -> float | None:
+        """The weight of what is the same or in the place of what is used; None if a word means something else."""
+        agreed = 0.0
+        shared_words = False
+        for unit in alignment.units:
+            mine = self.question.tokens[unit.first : unit.end]
+            if alignment.is_alike(unit):
+                shared_words |= mine[0].is_content and mine[0].like not in (NUMBER, EMBED)
+            elif unit.first in self.wanted.tokens:
+                if not _may_stand_for(mine, self._other(alignment, unit)):
+                    return None
+            else:
+                if not self.is_passed_on and _has_content(mine) and _has_content(self._other(alignment, unit)):
+                    return None
+                continue
+            agreed += sum(self.weights[unit.first : unit.end])
+        has_words = any(token.is_content and token.like not in (NUMBER, EMBED) for token in self._unused())
+        return agreed if shared_words or not has_words else None
+
+    def _other(self, alignment: Alignment, unit: Unit) -> Sequence[Token]:
+        return alignment.actual.tokens[unit.actual_first : unit.actual_end]
+
+    def _unused(self) -> Iterable[Token]:
+        tokens = enumerate(self.question.tokens)
+        return (token for position, token in tokens if position not in self.wanted.tokens)
+
+    def _extra(self, alignment: Alignment) -> float | None:
+        """The weight of what stands for nothing; None if it is a number, which always means something."""
+        tokens = alignment.actual.tokens
+        extra = set(alignment.extra)
+        for unit in alignment.units:
+            if unit.first not in self.wanted.tokens and not alignment.is_alike(unit):
+                extra.update(range(unit.actual_first, unit.actual_end))
+        if self.takes_series:
+            extra.difference_update(range(*lists.series(alignment.actual)))
+        if not self.is_passed_on and any(tokens[position].like in (NUMBER, EMBED) for position in extra):
+            return None
+        return sum(weight(tokens[position]) for position in extra)
+
+    def _has_all_parts(self, alignment: Alignment) -> bool:
+        first, end = lists.series(self.question) if self.takes_series else (0, 0)
+        return all(
+            any(
+                alignment.unit_of[position] is not None
+                for position in part
+                if self.question.tokens[position].is_content
+            )
+            for part in self.parts
+            if not (first <= part.start and part.stop <= end)
+        )
+
+    def _may_answer_itself(self, alignment: Alignment) -> bool:
+        """Whether an answer that no func gave is still true: it repeats the question, or the question is the same."""
+        if self.answers_itself:
+            return True
+        actual = alignment.actual.tokens
+        gone = [position for position, unit in enumerate(alignment.unit_of) if unit is None]
+        changed = [unit for unit in alignment.units if alignment.is_changed(unit)]
+        return not (
+            _has_content([self.question.tokens[position] for position in gone])
+            or _has_content([actual[position] for position in alignment.extra])
+            or any(
+                _has_content(self.question.tokens[unit.first : unit.end])
+                or _has_content(actual[unit.actual_first : unit.actual_end])
+                for unit in changed
+            )
+        )
+
+
+def _has_content(tokens: Sequence[Token]) -> bool:
+    return any(token.is_content for token in tokens)
+
+
+def _may_stand_for(mine: Sequence[Token], other: Sequence[Token]) -> bool:
+    """A number wants a number in its place, and a word that means something another such word."""
+    if any(token.is_number for token in mine):
+        return any(token.is_number or token.key in ONE for token in other)
+    return _has_content(other) or not _has_content(mine)

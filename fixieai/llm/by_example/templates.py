@@ -1,0 +1,181 @@
+"""A line of an example as its text with holes: which of its words come from where.
+
+A template is made once, from the example alone: its words are looked for in the question and in
+the replies that were known when the line was written. `filling` puts other words in.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fixieai.llm.by_example import arithmetic, lists
+from fixieai.llm.by_example.alignment import Wanted
+from fixieai.llm.by_example.words import Text, read, same_person
+
+QUESTION = 0
+
+
+class Sources(NamedTuple):
+    """What a line was written from. `texts[QUESTION]` is the question; the others are positions in `texts`.
+
+    `earlier` are the question and the replies of the exchange before. What is in none was not known yet.
+    """
+
+    texts: tuple[Text, ...]
+    replies: tuple[int, ...]
+    earlier: tuple[int, ...]
+
+
+class Run(NamedTuple):
+    """`count` tokens of the target, from `position`, are those of a source, from `first`."""
+
+    source: int
+    first: int
+    position: int
+    count: int
+    is_whole: bool
+
+
+class Items(NamedTuple):
+    """A part of the target shows all items of a source."""
+
+    source: int
+    found: lists.ItemsFound
+
+
+class Number(NamedTuple):
+    """The token at `position` of the target was computed."""
+
+    position: int
+    computation: arithmetic.Computation
+
+
+@dataclass(slots=True)
+class Template:
+    """One line of an example. `unexplained` are positions of tokens that come from nowhere."""
+
+    target: Text
+    sources: Sources
+    is_answer: bool
+    runs: list[Run] = field(default_factory=list)
+    items: list[Items] = field(default_factory=list)
+    numbers: list[Number] = field(default_factory=list)
+    unexplained: list[int] = field(default_factory=list)
+
+    @property
+    def is_question(self) -> bool:
+        """The line is the question itself."""
+        return any(run.is_whole and run.source == QUESTION for run in self.runs)
+
+    def uses(self, source: int) -> bool:
+        used = [run.source for run in self.runs] + [items.source for items in self.items]
+        return source in used or any(source in number.computation.sources for number in self.numbers)
+
+    def wanted(self, source: int) -> Wanted:
+        """The tokens of a source that this line shows. Beside a lone number nothing else is shown."""
+        tokens = self.sources.texts[source].tokens
+        shown = [
+            (position, run.count > 1 or not tokens[position].is_number)
+            for run in self.runs
+            if run.source == source and not run.is_whole
+            for position in range(run.first, run.first + run.count)
+        ]
+        return Wanted(
+            frozenset(position for position, _ in shown), frozenset(position for position, may in shown if may)
+        )
+
+
+def make(target: str, sources: Sources, *, is_answer: bool) -> Template:
+    template = Template(read(target), sources, is_answer)
+    _Maker(template).make()
+    return template
+
+
+class _Maker:
+    """Claims the tokens of a target, those that say most about where they come from first."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._target = template.target
+        self._claimed = [False] * len(self._target.tokens)
+        # What was said last comes first.
+        self._order = [*reversed(template.sources.replies), QUESTION, *template.sources.earlier]
+
+    def make(self) -> None:
+        self._claim_runs(range(len(self._claimed)), only_whole=True)
+        self._claim_items()
+        self._claim_runs(range(len(self._claimed)))
+        self._claim_numbers()
+        self._template.unexplained += [position for position, taken in enumerate(self._claimed) if not taken]
+
+    def _claim_runs(self, positions: Iterable[int], *, only_whole: bool = False) -> None:
+        for position in positions:
+            if self._claimed[position]:
+                continue
+            found = [run for source in self._order for run in self._runs_at(source, position)]
+            found = [run for run in found if not only_whole or (run.is_whole and run.count > 1)]
+            if found:
+                longest = max(found, key=lambda run: run.count)
+                self._template.runs.append(longest)
+                self._claim(longest.position, longest.position + longest.count)
+
+    def _runs_at(self, source: int, position: int) -> Iterable[Run]:
+        """Runs that begin here. Words that say nothing are no run; nor is one number out of a list of them."""
+        text = self._template.sources.texts[source]
+        key = same_person(self._target.tokens[position].key)
+        for first, token in enumerate(text.tokens):
+            if same_person(token.key) != key:
+                continue
+            count = self._common(text, first, position)
+            shown = text.tokens[first : first + count]
+            if not any(token.is_content for token in shown):
+                continue
+            if count == 1 and token.is_number and text.is_numbers and len(text.numbers) > 1:
+                continue
+            yield Run(source, first, position, count, self._is_whole(source, first, position, count))
+
+    def _common(self, text: Text, first: int, position: int) -> int:
+        count = 0
+        for mine, other, taken in zip(
+            self._target.tokens[position:], text.tokens[first:], self._claimed[position:], strict=False
+        ):
+            if taken or same_person(mine.key) != same_person(other.key):
+                break
+            count += 1
+        return count
+
+    def _claim_items(self) -> None:
+        for source in self._order:
+            found = lists.find(self._template.sources.texts[source], self._target.raw)
+            if found is None or (source == QUESTION and found.splitting != "series"):
+                continue
+            inside = [
+                position
+                for position, token in enumerate(self._target.tokens)
+                if token.start >= found.start and token.end <= found.end
+            ]
+            if inside and not any(self._claimed[position] for position in inside):
+                self._template.items.append(Items(source, found))
+                self._claim(inside[0], inside[-1] + 1)
+
+    def _claim_numbers(self) -> None:
+        texts, replies, _ = self._template.sources
+        for position, token in enumerate(self._target.tokens):
+            if self._claimed[position] or not token.is_number:
+                continue
+            computation = arithmetic.find(self._target, position, texts, replies)
+            if computation is not None:
+                self._template.numbers.append(Number(position, computation))
+                self._claim(position, position + 1)
+
+    def _claim(self, first: int, end: int) -> None:
+        self._claimed[first:end] = [True] * (end - first)
+
+    def _is_whole(self, source: int, first: int, position: int, count: int) -> bool:
+        """All of a source but marks at its end. A question is whole only where it is passed on word by word."""
+        text = self._template.sources.texts[source]
+        if first > 0 or not all(token.is_mark for token in text.tokens[count:]):
+            return False
+        shown = self._target.tokens[position : position + count]
+        is_literal = all(mine.key == other.key for mine, other in zip(shown, text.tokens, strict=False))
+        return is_literal if source != QUESTION else is_literal and not self._template.is_answer
