@@ -24,7 +24,7 @@ import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from fixieai import errors
+from fixieai import constants, errors
 from fixieai.agents import outgoing
 
 FRESH_SECONDS = 300.0
@@ -34,6 +34,7 @@ _RETRY_SECONDS = 1.0
 _MAXIMUM_KID = 200
 _MAXIMUM_BYTES = 256 * 1024
 _VERIFIED_TOKENS = 4096
+_JWKS_PATH = "/.well-known/jwks.json"
 
 
 class KeysUnavailable(errors.ServiceUnavailable):
@@ -75,6 +76,12 @@ class JwksClient:
         self._key_set = _KeySet()
         self._flight: Future[_KeySet] | None = None
         self._verified: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+
+    @property
+    def api_url(self) -> str:
+        """The platform whose keys these are: the configured one, unless the URL says another."""
+        at_platform = self.url.endswith(_JWKS_PATH)
+        return self.url.removesuffix(_JWKS_PATH) if at_platform else constants.FIXIE_API_URL
 
     def get_signing_key_from_jwt(self, token: str) -> SigningKey:
         """The key that a token says it is signed with. Blocks when `would_fetch(token)`.

@@ -39,12 +39,14 @@ class KeySource(Protocol):
 class VerifiedTokenClaims:
     """Who asks: the agent that the token was made for, and whether there is a user behind it.
 
-    `token` goes with every request that the agent makes on the user's behalf.
+    `token` goes with every request that the agent makes on the user's behalf, to the platform at
+    `api_url`, which is the one whose keys verified it.
     """
 
     agent_id: str
     is_anonymous: bool
     token: str
+    api_url: str = constants.FIXIE_API_URL
 
     @staticmethod
     def from_token(
@@ -82,7 +84,7 @@ def _cached_claims(token: str, jwks_client: KeySource) -> VerifiedTokenClaims | 
 def _verify(token: str, jwks_client: KeySource) -> VerifiedTokenClaims | None:
     try:
         payload = _payload(token, jwks_client)
-        claims = _claims(payload, token)
+        claims = _claims(payload, token, getattr(jwks_client, "api_url", constants.FIXIE_API_URL))
     except KeysUnavailable:
         raise
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as error:
@@ -122,7 +124,7 @@ def _payload(token: str, jwks_client: KeySource) -> dict[str, Any]:
     return payload
 
 
-def _claims(payload: dict[str, Any], token: str) -> VerifiedTokenClaims:
+def _claims(payload: dict[str, Any], token: str, api_url: str) -> VerifiedTokenClaims:
     agent_id = payload["aid"]
     if not isinstance(agent_id, str) or not agent_id:
         raise errors.Forbidden("aid must be a text")
@@ -130,4 +132,4 @@ def _claims(payload: dict[str, Any], token: str) -> VerifiedTokenClaims:
         raise errors.Forbidden("exp must be a number")
     if "sub" in payload and not (isinstance(payload["sub"], str) and payload["sub"]):
         raise errors.Forbidden("sub must be a text that is not empty")
-    return VerifiedTokenClaims(agent_id, "sub" not in payload, token)
+    return VerifiedTokenClaims(agent_id, "sub" not in payload, token, api_url)

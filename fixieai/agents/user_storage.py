@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import requests
 
-from fixieai import constants, errors
+from fixieai import errors
 from fixieai.agents import exceptions, outgoing, token
 
 UserStoragePrimitive: TypeAlias = bool | int | float | str | bytes | None
@@ -42,10 +42,12 @@ class UserStorage(MutableMapping[str, UserStorageType]):
         UserStorageError: the platform refused, failed, or could not be reached.
     """
 
-    def __init__(
-        self, token_claims: token.VerifiedTokenClaims, userstorage_url: str = constants.FIXIE_USER_STORAGE_URL
-    ) -> None:
-        """Raises AgentException (400) when the query is of nobody who could have a storage."""
+    def __init__(self, token_claims: token.VerifiedTokenClaims, userstorage_url: str | None = None) -> None:
+        """At the platform that the query came from, unless `userstorage_url` names another place.
+
+        Raises:
+            AgentException: (400) the query is of nobody who could have a storage.
+        """
         if token_claims.is_anonymous:
             raise exceptions.AgentException(
                 response_message="This agent can only be used by a user who is signed in.",
@@ -54,7 +56,8 @@ class UserStorage(MutableMapping[str, UserStorageType]):
                 http_status_code=HTTPStatus.BAD_REQUEST,
             )
         self._token = token_claims.token
-        self._url = f"{userstorage_url}/{urllib.parse.quote(token_claims.agent_id)}"
+        storage_url = userstorage_url or f"{token_claims.api_url}/api/userstorage"
+        self._url = f"{storage_url}/{urllib.parse.quote(token_claims.agent_id)}"
 
     def __getitem__(self, key: str) -> UserStorageType:
         answer = self._send("GET", key)

@@ -12,6 +12,7 @@ from fixieai.protocol import metadata
 from fixieai.storage import agents
 from fixieai.storage.agents import Agent, AgentChanges, Handshake
 from fixieai.storage.database import Database
+from fixieai.storage.transaction import Transaction
 from fixieai.web import egress
 
 _HANDLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -59,14 +60,11 @@ class Registry:
             raise errors.UnprocessableContent(
                 "A handle has 1 to 64 letters, digits, hyphens and underscores, and begins with no hyphen."
             )
-        described = None
-        if changes.url:
+        if isinstance(changes.url, str):
             egress.check_url(changes.url)
-            described = await self._handshake(caller, handle, changes.url)
-        agent = await self._database.write(agents.upsert, caller.user_id, handle, changes)
-        if changes.url:
-            agent = await self._store_handshake(caller, handle, described)
-        return agent
+            said = await self._handshake(caller, handle, changes.url)
+            return await self._database.write(_upsert_and_greet, caller.user_id, handle, changes, said)
+        return await self._database.write(agents.upsert, caller.user_id, handle, changes)
 
     async def refresh(self, caller: Caller, handle: str) -> Agent:
         """Asks the caller's agent again what it is.
@@ -79,11 +77,11 @@ class Registry:
         if agent.url is None:
             raise errors.AgentUnavailable(f"The agent {handle} is not running. Start its program.")
         try:
-            described = await self._handshake(caller, handle, agent.url)
+            said = await self._handshake(caller, handle, agent.url)
         except errors.AgentUnavailable:
             await self._database.write(agents.set_status, caller.user_id, handle, "unreachable")
             raise
-        return await self._store_handshake(caller, handle, described)
+        return await self._database.write(agents.set_handshake, caller.user_id, handle, said)
 
     async def delete(self, caller: Caller, handle: str) -> None:
         if not await self._database.write(agents.delete, caller.user_id, handle):
@@ -105,18 +103,19 @@ class Registry:
             )
         return await self.program(caller, chosen)
 
-    async def _handshake(self, caller: Caller, handle: str, url: str) -> metadata.AgentMetadata | None:
+    async def _handshake(self, caller: Caller, handle: str, url: str) -> Handshake:
         agent_id = f"{caller.username}/{handle}"
         token = self._auth.query_token(caller.username, agent_id, "handshake")
-        return await self._agent_calls.handshake(AgentAddress(agent_id, url, token, self._agent_seconds))
+        address = AgentAddress(agent_id, url, token, self._agent_seconds)
+        described = await self._agent_calls.handshake(address)
+        if described is None:
+            return Handshake("unknown", "", [])
+        content = described.to_dict()
+        return Handshake(content["type"], json.dumps(content), metadata.sample_queries(described))
 
-    async def _store_handshake(
-        self, caller: Caller, handle: str, described: metadata.AgentMetadata | None
-    ) -> Agent:
-        kind, text, samples = "unknown", "", list[str]()
-        if described is not None:
-            content = described.to_dict()
-            kind, text, samples = content["type"], json.dumps(content), metadata.sample_queries(described)
-        return await self._database.write(
-            agents.set_handshake, caller.user_id, handle, Handshake(kind, text, samples)
-        )
+
+def _upsert_and_greet(
+    transaction: Transaction, owner_id: int, handle: str, changes: AgentChanges, said: Handshake
+) -> Agent:
+    agents.upsert(transaction, owner_id, handle, changes)
+    return agents.set_handshake(transaction, owner_id, handle, said)

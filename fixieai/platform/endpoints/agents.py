@@ -61,7 +61,7 @@ async def show_agent(request: Request, caller: Caller) -> Response:
 def _own_handle(request: Request, caller: Caller) -> str:
     """Raises NotFound for somebody else's: what is not yours is not there."""
     if request.path_params["owner"] != caller.username:
-        raise errors.NotFound("Only its owner can change an agent.")
+        raise errors.NotFound
     handle: str = request.path_params["handle"]
     return handle
 
