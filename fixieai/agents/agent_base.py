@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import json
 import os
 import re
 import warnings
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from fixieai import constants
 from fixieai.agents import exceptions, token
 from fixieai.agents.agent_func import AgentCorpusFunc, AgentFunc, AgentQueryFunc
-from fixieai.agents.oauth import OAuthHandler, OAuthParams
+from fixieai.agents.oauth import OAuthParams, finish_authorization
 from fixieai.protocol.messages import Message
 from fixieai.protocol.metadata import AgentMetadata
 
@@ -52,7 +51,7 @@ class AgentBase(abc.ABC):
         if self._allowed_agent_id is None:
             warnings.warn(_UNPINNED, exceptions.UnpinnedAgentWarning, stacklevel=3)
         if oauth_params is not None:
-            self.register_func(_authorize, func_name="_oauth")
+            self.register_func(finish_authorization, func_name="_oauth")
 
     @abc.abstractmethod
     def metadata(self) -> AgentMetadata:
@@ -152,13 +151,6 @@ class AgentBase(abc.ABC):
         handle, host = _handle_and_host(host_or_handle, handle, host)
         self.validate()
         serving.serve(self, handle, host, port)
-
-
-def _authorize(query: Message, oauth_handler: OAuthHandler) -> str:
-    """Called by the platform when the user comes back from the OAuth provider."""
-    answer = json.loads(query.text)
-    oauth_handler.authorize(answer["state"], answer["code"])
-    return "Authorization successful!"
 
 
 Created = TypeVar("Created", AgentQueryFunc, AgentCorpusFunc)

@@ -109,7 +109,7 @@ def _parse_token(stored: object) -> _Token | None:
         content: Any = json.loads(stored) if isinstance(stored, str) else None
         access_token, refresh_token = content["access_token"], content["refresh_token"]
         expiry = None if content["expiry"] is None else datetime.fromisoformat(content["expiry"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if not isinstance(access_token, str) or not isinstance(refresh_token, (str, type(None))):
         return None
