@@ -27,4 +27,4 @@ def wine(query: fixieai.Message) -> str:
 
 
 if __name__ == "__main__":
-    agent.serve("cellar", port=8182)
+    agent.serve("cellar")
