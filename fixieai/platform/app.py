@@ -48,9 +48,9 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
     for_agents("/api/userstorage/{owner}/{handle}", user_storage.list_values, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.get_value, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.put_value, "POST"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:path}", user_storage.delete_value, "DELETE"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.get_value, "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.put_value, "POST"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.delete_value, "DELETE"),
 ]
 
 

@@ -44,7 +44,10 @@ def test_a_value_is_stored_read_listed_and_deleted(notebook: Notebook) -> None:
     assert notebook.call("DELETE", "tea").status_code == 404
 
 
-@pytest.mark.parametrize("key", ["a%2Fb", "a/b", "a b", "%C3%A9", "e%CC%81", "100%2525", "%3Fx%23y", "_"])
+@pytest.mark.parametrize(
+    "key",
+    ["a%2Fb", "a/b", "a b", "%C3%A9", "e%CC%81", "100%2525", "%3Fx%23y", "_", "%0A", "a%0A", "a%0D%0Ab"],
+)
 def test_keys_of_any_text_come_back_as_they_were(notebook: Notebook, key: str) -> None:
     assert notebook.call("POST", key, json={"data": "1"}).status_code == 200
     assert notebook.call("GET", key).json() == {"data": "1"}

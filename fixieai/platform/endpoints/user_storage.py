@@ -3,6 +3,7 @@
 import json
 
 import pydantic
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
@@ -19,6 +20,19 @@ class StoredValue(TypedDict):
     data: str
 
 
+class _AnyText(Convertor[str]):
+    """A key in a route, as `{key:any_text}`: Starlette's `path` loses a newline at the end of it."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any_text", _AnyText())
 _STORED_VALUE = pydantic.TypeAdapter(StoredValue)
 
 
