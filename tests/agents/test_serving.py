@@ -29,7 +29,7 @@ def repeat(query: Message) -> str:
 @pytest.fixture(scope="module")
 def url(shared_key_server: Any) -> Iterator[str]:
     agent = StandaloneAgent(repeat)
-    agent._jwks_client = JwksClient(shared_key_server.url)  # type: ignore[assignment]
+    agent._jwks_client = JwksClient(shared_key_server.url)
     app = serving.guarded_app(agent, "127.0.0.1")
     with web_server.BackgroundServer(app, web_server.bind("127.0.0.1", 0)) as background:
         yield background.url
