@@ -195,7 +195,7 @@ def test_it_is_a_mapping(storage: UserStorage) -> None:
     assert storage["a"] == {"b": b"bytes"}
     assert "a" in storage
     assert "x" not in storage
-    assert 5 not in storage
+    assert not storage.__contains__(5)
     assert (list(storage), len(storage)) == (["a", "c"], 2)
     assert dict(storage) == {"a": {"b": b"bytes"}, "c": None}
     assert storage.get("x", "default") == "default"
