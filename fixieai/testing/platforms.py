@@ -13,13 +13,14 @@ from fixieai.agents.agent_base import AgentBase
 from fixieai.agents.serving import guarded_app
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
-from fixieai.platform.settings import LOCAL_USERNAME, Settings
+from fixieai.platform.settings import LOCAL_USERNAME, QueryLimits, Settings
 from fixieai.testing import answers
 from fixieai.testing.answers import Answer
 from fixieai.web import server
 
 _HOST = "127.0.0.1"
 _SECONDS = 60
+_LIMITS = QueryLimits()
 _FEW_SHOT_MODEL = ModelSettings(default_model="few-shot")
 
 
@@ -81,11 +82,11 @@ class Platform:
 
 
 @contextlib.contextmanager
-def platform(models: ModelSettings = _FEW_SHOT_MODEL) -> Iterator[Platform]:
+def platform(models: ModelSettings = _FEW_SHOT_MODEL, limits: QueryLimits = _LIMITS) -> Iterator[Platform]:
     """A platform on a free port, and all that it serves, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="fixie-") as folder, contextlib.ExitStack() as stack:
         home = pathlib.Path(folder)
-        running = serving.background(Settings(home=home, port=0, models=models))
+        running = serving.background(Settings(home=home, port=0, models=models, limits=limits))
         stack.enter_context(running)
         yield Platform(running.url, serving.local_key(home), stack)
 

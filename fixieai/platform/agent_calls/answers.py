@@ -16,20 +16,28 @@ MAXIMUM_BYTES = 8 * 1024 * 1024
 MAXIMUM_LINE_BYTES = 1024 * 1024
 _MAXIMUM_EMBEDS = 64
 _EMBEDS = pydantic.TypeAdapter(dict[str, Embed])
+_MAXIMUM_DEPTH = 64
+_OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-async def read(response: aiohttp.ClientResponse) -> bytes:
+async def read(response: aiohttp.ClientResponse, maximum_bytes: int = MAXIMUM_BYTES) -> bytes:
     """The whole body.
 
     Raises:
-        AgentUnavailable: it is larger than 8 MiB.
+        AgentUnavailable: it is larger than `maximum_bytes`.
     """
     body = bytearray()
     async for chunk in response.content.iter_chunked(64 * 1024):
         body += chunk
-        if len(body) > MAXIMUM_BYTES:
-            raise errors.AgentUnavailable(f"The agent answered more than {MAXIMUM_BYTES} bytes.")
+        if len(body) > maximum_bytes:
+            raise errors.AgentUnavailable(f"The agent answered more than {maximum_bytes} bytes.")
     return bytes(body)
 
 
@@ -59,14 +67,18 @@ async def read_lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 def parse_yaml(body: bytes) -> object:
-    """YAML without aliases, which can make a small text huge.
+    """Plain YAML: not deep, for which the parser takes quadratic time, and without aliases, which
+    can make a small text huge. It may take a second: call it in a thread.
 
     Raises:
         ValueError, yaml.YAMLError: it is not such a text.
     """
     text = body.decode("utf-8")
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=_LOADER)):
-        raise ValueError("the handshake holds YAML aliases")
+    depth = 0
+    for token in yaml.scan(text, Loader=_LOADER):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > _MAXIMUM_DEPTH or isinstance(token, yaml.AliasToken):
+            raise ValueError("too deep, or with aliases")
     content: object = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is a safe loader
     return content
 
@@ -80,11 +92,18 @@ def parse_response(body: bytes) -> AgentResponse:
     try:
         return _checked(RESPONSE_ADAPTER.validate_json(body))
     except pydantic.ValidationError:
-        content = json.loads(body)
+        content = _any_json(body)
     match content:
         case {"text": str(text), **others}:
             return _checked(AgentResponse(Message(text, _EMBEDS.validate_python(others.get("embeds") or {}))))
     raise ValueError("neither message nor text")
+
+
+def _any_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
 
 
 def _checked(response: AgentResponse) -> AgentResponse:

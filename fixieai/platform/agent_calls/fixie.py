@@ -22,6 +22,7 @@ from fixieai.protocol.messages import AgentResponse, Message
 from fixieai.web import egress
 
 _HANDSHAKE_SECONDS = 10.0
+_MAXIMUM_HANDSHAKE_BYTES = 2 * 1024 * 1024
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
 _NO_HANDSHAKE = (404, 405, 501)
@@ -66,10 +67,10 @@ class AgentCaller:
         async with self._exchange(limited, "GET", "/", None, "") as response:
             if response.status in _NO_HANDSHAKE:
                 return None
-            body = await answers.read(response)
+            body = await answers.read(response, _MAXIMUM_HANDSHAKE_BYTES)
         if response.status != 200:
             raise errors.AgentUnavailable(_refusal(agent, response.status))
-        return _parse_handshake(agent, body)
+        return await asyncio.to_thread(_parse_handshake, agent, body)
 
     async def call_func(
         self, agent: AgentAddress, func_name: str, message: Message, idempotency_key: str
