@@ -66,6 +66,11 @@ def test_localhost_is_found_at_127_0_0_1() -> None:
         assert sock.family == socket.AF_INET
 
 
+def test_asyncio_turns_nagles_delay_off() -> None:
+    with bind("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP
+
+
 def test_everywhere_is_reached_through_this_machine() -> None:
     with bind("0.0.0.0", 0) as sock:
         assert url_of(sock).startswith("http://127.0.0.1:")
