@@ -28,7 +28,7 @@ from fixieai.storage.messages import NewMessage
 from fixieai.web import egress, guard, problems
 
 _logger = logging.getLogger("fixieai.platform")
-_MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
+_MAXIMUM_BODY_BYTES = 8 * 1024 * 1024
 _GRACE_SECONDS = 8.0
 
 ROUTES: list[Route] = [
