@@ -27,6 +27,7 @@ class Decoder:
         self._size = 0
         self._is_single: bool | None = None
         self.is_done = False
+        self.has_events = False
 
     def feed(self, chunk: bytes) -> Iterator[dict[str, Any] | None]:
         """The events that end in this chunk, and None for each line that only says the server lives.
@@ -62,6 +63,7 @@ class Decoder:
         elif line.startswith(b"data:") and not self.is_done:
             data = line[5:].strip()
             self.is_done = data == b"[DONE]"
+            self.has_events = True
             if not self.is_done:
                 yield _object(data)
 

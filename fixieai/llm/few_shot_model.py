@@ -47,8 +47,8 @@ class FewShotModel:
     async def stream(
         self,
         prompt: Prompt,
-        settings: LlmSettings,  # noqa: ARG002
-        idempotency_key: str,  # noqa: ARG002
+        settings: LlmSettings,
+        idempotency_key: str,
     ) -> AsyncGenerator[str | Completion, None]:
         """The next step in protocol text, word by word. The last item is the Completion."""
         if not isinstance(prompt, TranscriptPrompt):
@@ -96,7 +96,9 @@ def _apology(book: Book) -> str:
     if not questions:
         return _NO_EXAMPLES
     shown = [
-        question if len(question) <= _CHARACTERS_OF_A_SUGGESTION else f"{question[:_CHARACTERS_OF_A_SUGGESTION]}…"
+        question
+        if len(question) <= _CHARACTERS_OF_A_SUGGESTION
+        else f"{question[:_CHARACTERS_OF_A_SUGGESTION]}…"
         for question in questions
     ]
     return "\n".join((_NOT_LIKE_THESE, *(f"- {question}" for question in shown[:_SUGGESTIONS])))

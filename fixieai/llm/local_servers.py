@@ -56,5 +56,7 @@ def _first_name(content: bytes) -> str | None:
         names = [row["id"] for row in listed]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    chat = (name for name in names if isinstance(name, str) and not any(part in name for part in _NOT_FOR_CHAT))
+    chat = (
+        name for name in names if isinstance(name, str) and not any(part in name for part in _NOT_FOR_CHAT)
+    )
     return next(chat, None)

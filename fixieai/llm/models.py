@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import urllib.parse
 from collections import OrderedDict
 
 from fixieai import errors
@@ -79,12 +80,24 @@ class Models:
         first = self._single(parse_model_name(name))
         models = [first]
         for fallback in self._settings.fallback_models:
-            model = self._few_shot if fallback == FEW_SHOT else self._single(parse_model_name(fallback))
-            if model.rendering is not first.rendering:
-                _logger.warning("%s cannot stand in for %s: it is asked in another way.", model.name, first.name)
-            elif model.name not in {known.name for known in models}:
+            model = self._few_shot if fallback == FEW_SHOT else self._fallback(fallback)
+            if model is None or model.name in {known.name for known in models}:
+                continue
+            if model.rendering is first.rendering:
                 models.append(model)
+            else:
+                _logger.warning(
+                    "%s cannot stand in for %s: it is asked in another way.", model.name, first.name
+                )
         return ResilientModel(tuple(models), self._settings.limits)
+
+    def _fallback(self, name: str) -> LanguageModel | None:
+        """A fallback that cannot work is no reason not to call the model that can."""
+        try:
+            return self._single(parse_model_name(name))
+        except errors.ConfigurationError as error:
+            _logger.warning("FIXIE_FALLBACK_MODELS: %s", error.message)
+            return None
 
     def _single(self, model: ModelId) -> LanguageModel:
         provider = model.provider
@@ -112,6 +125,6 @@ class Models:
 
 def _nothing_at(base_url: str) -> str:
     raise errors.ConfigurationError(
-        f"The server at FIXIE_LLM_BASE_URL ({base_url}) lists no models.\n"
+        f"The server at FIXIE_LLM_BASE_URL ({urllib.parse.urlsplit(base_url).hostname}) lists no models.\n"
         "Start it, or name its model: FIXIE_DEFAULT_MODEL=custom/<model>."
     )

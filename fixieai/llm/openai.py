@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from fixieai.errors import ConfigurationError, FixieError, ModelUnavailable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Refusing one of these is no reason to give up: models and servers differ in what they take.
 _CAN_DO_WITHOUT = frozenset(("max_tokens", "reasoning_effort", "stop", "stream_options", "temperature"))
+
+_SECONDS_TO_END = 0.1
 
 
 class Server:
@@ -45,6 +47,14 @@ def _open_client(base_url: str, key: str | None, connect_seconds: float) -> "Cli
     from fixieai.llm import openai_client  # noqa: PLC0415 - half a second, paid by the first call alone
 
     return openai_client.open_client(base_url, key, connect_seconds)
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Reads the end of a response whose answer is done, for the connection to be used again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS_TO_END):
+            async for _ in chunks:
+                pass
 
 
 class OpenAIModel:
@@ -80,7 +90,7 @@ class OpenAIModel:
         if isinstance(prompt, TranscriptPrompt):
             raise TypeError(f"{self.name} reads the {self.rendering} rendering")
         body = request_body(self._model, prompt, settings, streams=self._streams)
-        try:
+        try:  # noqa: PLR1702 - an async generator delegates in no fewer blocks
             client = await self._server.client()
             while True:
                 try:
@@ -88,9 +98,10 @@ class OpenAIModel:
                     async with contextlib.aclosing(asking):
                         async for piece in asking:
                             yield piece
-                    return
                 except FieldRefused as refusal:
                     self._learn(refusal)
+                else:
+                    return
         except FixieError as error:
             raise self._named(error) from None
 
@@ -103,13 +114,19 @@ class OpenAIModel:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         answer, decoder = Answer(self.name), Decoder()
         async with client.send(self._model.path, content, idempotency_key) as response:
-            async for chunk in response.aiter_bytes():
+            chunks = response.aiter_bytes()
+            async for chunk in chunks:
                 for event in decoder.feed(chunk):
                     yield answer.add(event) if event is not None else ""
+                if decoder.is_done:
+                    await _drain(chunks)
+                    break
         for event in decoder.finish():
             yield answer.add(event) if event is not None else ""
         if not (decoder.is_done or answer.has_finish_reason):
-            raise TransientFailure("ended before its answer did")
+            raise TransientFailure(
+                "ended before its answer did" if decoder.has_events else "sent something that is no answer"
+            )
         yield answer.completion()
 
     def _learn(self, refusal: FieldRefused) -> None:
@@ -121,10 +138,8 @@ class OpenAIModel:
         """The same error, with a message for whoever reads the session."""
         error.message = f"The language model {self.name} {error.message}."
         if isinstance(error, ConfigurationError):
-            error.message += f" {self._advice()}"
+            error.message += (
+                f" Check its name, {self._model.provider.key_variable} and its server's base URL."
+            )
         error.args = (error.message,)
         return error
-
-    def _advice(self) -> str:
-        owner, variable = self._model.provider.owner, self._model.provider.key_variable
-        return f"Check the name of the model, {variable} and the base URL of {owner}."

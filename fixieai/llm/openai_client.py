@@ -8,6 +8,7 @@ import contextlib
 import email.utils
 import re
 import time
+import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 
 import httpx2
@@ -32,14 +33,11 @@ class Client(openai.AsyncOpenAI):
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
-        headers: dict[str, str | openai.Omit] = {
+        return {
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
             "User-Agent": "fixieai",
         }
-        if not self.api_key:
-            headers["Authorization"] = openai.Omit()
-        return headers
 
     @contextlib.asynccontextmanager
     async def send(self, path: str, content: bytes, idempotency_key: str) -> AsyncIterator[httpx2.Response]:
@@ -49,7 +47,12 @@ class Client(openai.AsyncOpenAI):
             TransientFailure, FieldRefused, ModelUnavailable, ConfigurationError: also while the
                 response is read.
         """
-        headers = {"Idempotency-Key": idempotency_key, "x-stainless-retry-count": openai.Omit()}
+        headers: dict[str, str | openai.Omit] = {
+            "Idempotency-Key": idempotency_key,
+            "x-stainless-retry-count": openai.Omit(),
+        }
+        if not self.api_key:
+            headers["Authorization"] = openai.Omit()
         try:
             response = await self.post(
                 path,
@@ -85,9 +88,16 @@ def open_client(base_url: str, key: str | None, connect_seconds: float) -> Clien
         base_url=base_url,
         max_retries=0,
         timeout=timeout,
-        http_client=openai.DefaultAioHttpClient(timeout=timeout, follow_redirects=False),
+        http_client=openai.DefaultAioHttpClient(
+            timeout=timeout, follow_redirects=False, trust_env=not _is_local(base_url)
+        ),
         _enforce_credentials=False,
     )
+
+
+def _is_local(base_url: str) -> bool:
+    """A server on this machine is not reached through a proxy, whatever the environment says."""
+    return urllib.parse.urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _refusal(error: openai.APIStatusError, key: str) -> Exception:
@@ -98,9 +108,9 @@ def _refusal(error: openai.APIStatusError, key: str) -> Exception:
         reason = reason.replace(key, "***")
     said = f"answered {status}: {reason}"
     if status in (401, 403):
-        return ConfigurationError("refused the API key")
+        return ConfigurationError("could not be asked, because its server refused the API key")
     if status == 404:
-        return ConfigurationError(f"does not have this model ({said})")
+        return ConfigurationError(f"is not known to its server, which {said}")
     if status == 402 or _code(body) in _QUOTA_CODES:
         return ModelUnavailable(f"says that the account has no credit left ({said})")
     if status in _WORTH_RETRYING or status >= 500:

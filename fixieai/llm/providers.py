@@ -38,7 +38,7 @@ class Provider:
     counts_streamed_tokens: bool = True
 
 
-# Text is the rendering where tools depend on the model (Ollama), on a flag of the server (vLLM), or are missing.
+# Text is the rendering where tools depend on the model (Ollama), on a flag (vLLM), or are missing.
 PROVIDERS: Mapping[str, Provider] = {
     provider.owner: provider
     for provider in (
@@ -154,8 +154,8 @@ def parse_model_name(name: str) -> ModelId:
     provider = PROVIDERS.get(owner)
     if not slash or not model or provider is None or not _is_printable(model):
         raise errors.ConfigurationError(
-            f"No model is called {name[:100]!r}. A model is named owner/model, as in {DEFAULT_OPENAI_MODEL};\n"
-            f"owners are {', '.join(PROVIDERS)}.\n"
+            f"No model is called {name[:100]!r}. A model is named owner/model,\n"
+            f"as in {DEFAULT_OPENAI_MODEL}; owners are {', '.join(PROVIDERS)}.\n"
             f"The model that needs no server and no key is called {FEW_SHOT}."
         )
     return ModelId(provider, model)
@@ -172,5 +172,7 @@ def _current_name(name: str) -> str:
     current = _RETIRED.get(name)
     if current is None:
         return name
-    _logger.warning("The model %s no longer exists; using %s. Name it in LlmSettings(model=...).", name, current)
+    _logger.warning(
+        "The model %s no longer exists; using %s. Name it in LlmSettings(model=...).", name, current
+    )
     return current

@@ -46,7 +46,7 @@ class ResilientModel:
         """See `LanguageModel.stream`. Raises AnswerBrokeOff, a ModelUnavailable, after text was yielded."""
         deadline = _now() + self._limits.total_seconds
         failures: list[ModelUnavailable | ConfigurationError] = []
-        for position, model in enumerate(self._models):
+        for position, model in enumerate(self._models):  # noqa: PLR1702 - an async generator delegates in no fewer blocks
             if failures and _now() >= deadline:
                 break
             key = f"{idempotency_key}:{position}" if position else idempotency_key
@@ -55,12 +55,13 @@ class ResilientModel:
                 async with contextlib.aclosing(call.tries()) as pieces:
                     async for piece in pieces:
                         yield piece
-                return
             except AnswerBrokeOff:
                 raise
             except (ModelUnavailable, ConfigurationError) as failure:
                 failures.append(failure)
                 _logger.warning("%s", failure.message)
+            else:
+                return
         raise _all_failed(failures)
 
     async def close(self) -> None:
@@ -82,18 +83,19 @@ class _Call:
 
     async def tries(self) -> AsyncGenerator[str | Completion, None]:
         tried = 0
-        while True:
+        while True:  # noqa: PLR1702 - an async generator delegates in no fewer blocks
             try:
                 async with contextlib.aclosing(self._once()) as pieces:
                     async for piece in pieces:
                         yield piece
-                return
             except ModelUnavailable as failure:
                 if self.has_begun:
                     raise _broke_off(failure) from None
                 wait = self._wait(failure, tried)
                 if wait is None:
                     raise
+            else:
+                return
             tried += 1
             await asyncio.sleep(wait)
 
@@ -120,7 +122,9 @@ class _Call:
         except StopAsyncIteration:
             raise TransientFailure(f"The language model {self.model.name} said nothing.") from None
         except TimeoutError:
-            waited = f"for {patience:g} s" if seconds == patience else "before the time for its answer was over"
+            waited = (
+                f"for {patience:g} s" if seconds == patience else "before the time for its answer was over"
+            )
             raise TransientFailure(
                 f"The language model {self.model.name} sent nothing {waited}.".replace("  ", " ")
             ) from None
@@ -142,10 +146,14 @@ def _now() -> float:
 
 
 def _broke_off(failure: ModelUnavailable) -> AnswerBrokeOff:
-    return AnswerBrokeOff(f"{failure.message} A part of its answer had come by then, but not all of it. Ask again.")
+    return AnswerBrokeOff(
+        f"{failure.message} A part of its answer had come by then, but not all of it. Ask again."
+    )
 
 
-def _all_failed(failures: list[ModelUnavailable | ConfigurationError]) -> ModelUnavailable | ConfigurationError:
+def _all_failed(
+    failures: list[ModelUnavailable | ConfigurationError],
+) -> ModelUnavailable | ConfigurationError:
     if len(failures) == 1:
         return failures[0]
     said = " ".join(failure.message for failure in failures)

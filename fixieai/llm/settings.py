@@ -43,7 +43,7 @@ class ModelSettings:
     rendering: Rendering | None = None
     streams: bool = True
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
+    base_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: CallLimits = field(default_factory=CallLimits)
 
     @classmethod

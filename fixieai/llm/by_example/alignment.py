@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fixieai.llm.by_example.words import ONE, POLITE_WORDS, Text, Token
 
-_EDGES = frozenset("\"'“”‘’.,?!;:")
+_EDGES = frozenset("\"'\u201c\u201d\u2018\u2019.,?!;:")
 
 
 class Unit(NamedTuple):
@@ -132,7 +132,9 @@ class _Aligner:
     def finish(self) -> tuple[list[Unit], list[int]]:
         units = []
         for unit in self._units:
-            trimmed = self._trim(unit) if self._wanted.tokens.issuperset(range(unit.first, unit.end)) else unit
+            trimmed = (
+                self._trim(unit) if self._wanted.tokens.issuperset(range(unit.first, unit.end)) else unit
+            )
             self._extra += [*range(unit.actual_first, trimmed.actual_first)]
             self._extra += [*range(trimmed.actual_end, unit.actual_end)]
             if trimmed.actual_first < trimmed.actual_end:

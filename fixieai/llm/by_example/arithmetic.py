@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, DecimalException
 from typing import NamedTuple
 
+from fixieai.llm.by_example import lists
 from fixieai.llm.by_example.words import Text, Token, number_in_format_of
 
 _Operation = Callable[[Sequence[Decimal]], Decimal]
+
+
+_NAN = Decimal("NaN")
 
 
 def _mean(numbers: Sequence[Decimal]) -> Decimal:
@@ -22,6 +26,7 @@ def _product(numbers: Sequence[Decimal]) -> Decimal:
 
 # In the order in which they are believed where several fit and no word says which.
 _OPERATIONS: dict[str, _Operation] = {
+    "none": lambda numbers: numbers[0] if len(numbers) == 1 else _NAN,
     "sum": lambda numbers: sum(numbers, Decimal(0)),
     "count": lambda numbers: Decimal(len(numbers)),
     "maximum": max,
@@ -30,7 +35,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "difference": lambda numbers: numbers[0] - sum(numbers[1:], Decimal(0)),
     "reverse difference": lambda numbers: numbers[-1] - sum(numbers[:-1], Decimal(0)),
     "product": _product,
-    "ratio": lambda numbers: numbers[0] / numbers[1] if len(numbers) == 2 else Decimal("NaN"),
+    "ratio": lambda numbers: numbers[0] / numbers[1] if len(numbers) == 2 else _NAN,
 }
 _HINTS = {
     "total": "sum",
@@ -56,17 +61,36 @@ _HINTS = {
 
 
 class Computation(NamedTuple):
-    """`operation` on all numbers of `sources`, in the format of `shown`."""
+    """`operation` on all numbers of `sources`, in the format of `shown`, rounded as that is if it is."""
 
     operation: str
     sources: tuple[int, ...]
     shown: str
+    is_rounded: bool
 
     def result(self, texts: Sequence[Text | None]) -> str | None:
         """The number for other texts, or None where it cannot be computed from them."""
         numbers = _numbers(texts, self.sources)
         value = _value(self.operation, numbers) if numbers else None
+        if value is not None and self.is_rounded:
+            value = round(value, _decimals(self.shown))
         return None if value is None else number_in_format_of(value, self.shown)
+
+
+class ItemCount(NamedTuple):
+    """How many items a source has."""
+
+    source: int
+    splitting: str
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return (self.source,)
+
+    def result(self, texts: Sequence[Text | None]) -> str | None:
+        text = texts[self.source]
+        items = lists.split(text, self.splitting) if text else None
+        return str(len(items)) if items else None
 
 
 def find(target: Text, position: int, texts: Sequence[Text], replies: Sequence[int]) -> Computation | None:
@@ -76,26 +100,26 @@ def find(target: Text, position: int, texts: Sequence[Text], replies: Sequence[i
     """
     token = target.tokens[position]
     hint = _hint(target.tokens, position)
-    fitting = [
-        Computation(operation, group, token.text)
-        for group in _groups(texts, replies)
-        for operation in _OPERATIONS
-        if _value(operation, _numbers(texts, group)) == Decimal(token.key)
-    ]
+    fitting = []
+    for group in _groups(texts, replies):
+        numbers = _numbers(texts, group)
+        for operation in _OPERATIONS:
+            value = _value(operation, numbers)
+            if value is not None and round(value, _decimals(token.text)) == Decimal(token.key):
+                fitting.append(Computation(operation, group, token.text, value != Decimal(token.key)))
     hinted = [computation for computation in fitting if computation.operation == hint]
-    return next(iter(hinted or fitting), None)
+    return next(iter(hinted or sorted(fitting, key=lambda computation: computation.is_rounded)), None)
 
 
-def is_rounded(token: Token, number: Decimal) -> bool:
-    """Whether the token shows the number with fewer decimals."""
-    return Decimal(token.key) == round(number, len(token.text.partition(".")[2]))
+def _decimals(number: str) -> int:
+    return len(number.partition(".")[2])
 
 
 def _groups(texts: Sequence[Text], replies: Sequence[int]) -> Iterable[tuple[int, ...]]:
-    """Sets of texts whose numbers may have been put together; two numbers at least."""
-    groups = [(reply,) for reply in reversed(replies)]
+    """Sets of texts whose numbers may have been put together."""
+    groups: list[tuple[int, ...]] = [(reply,) for reply in reversed(replies)]
     groups += [tuple(replies), (0,), *((0, reply) for reply in reversed(replies))]
-    return (group for group in dict.fromkeys(groups) if len(_numbers(texts, group)) >= 2)
+    return (group for group in dict.fromkeys(groups) if _numbers(texts, group))
 
 
 def _numbers(texts: Sequence[Text | None], sources: tuple[int, ...]) -> list[Decimal]:

@@ -22,7 +22,9 @@ class Book:
             {token.like: weight(token) for token in example.question.tokens} for example in self.examples
         ]
         constants = {token.key for token in read(base_prompt).tokens}
-        constants |= {step.ask.name.casefold() for example in self.examples for step in example.exchange.steps}
+        constants |= {
+            step.ask.name.casefold() for example in self.examples for step in example.exchange.steps
+        }
         times = Counter(name for example in self.examples for name in example.names_from_nowhere)
         constants |= {name for name, count in times.items() if count > 1}
         for example in self.examples:

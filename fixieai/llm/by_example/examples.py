@@ -1,6 +1,7 @@
 """One exchange of a few-shot, made ready to be imitated."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from fixieai.llm.by_example import filling, templates
@@ -14,10 +15,11 @@ from fixieai.protocol.transcript import Line, LineKind
 _SAME_KIND_OF_REPLY = 0.5
 _SENTENCE_ENDS = ".!?:\"“'(*•-"
 # Capitals that state no fact.
-_UNITS = frozenset(
-    "i am pm utc gmt ok celsius fahrenheit c f km kg mb gb usd eur gbp chf jpy id url api monday tuesday"
-    " wednesday thursday friday saturday sunday".split()
-)
+_UNITS = frozenset((
+    "i", "am", "pm", "utc", "gmt", "ok", "celsius", "fahrenheit", "c", "f", "km", "kg", "mb", "gb",
+    "usd", "eur", "gbp", "chf", "jpy", "id", "url", "api", "monday", "tuesday", "wednesday", "thursday",
+    "friday", "saturday", "sunday",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,13 @@ class Example:
         self._wanted = [self._wanted_of(source) for source in range(len(self._texts))]
         self._pattern = self._make_pattern()
         self.names_from_nowhere = frozenset(self._unexplained_names())
-        self._risks: Set[str] = self.names_from_nowhere
+        self._risks: AbstractSet[str] = self.names_from_nowhere
 
     @property
     def question(self) -> Text:
         return self._own.question
 
-    def accept(self, constants: Set[str]) -> None:
+    def accept(self, constants: AbstractSet[str]) -> None:
         """Takes these words for ones that are true whatever was asked."""
         self._risks = self.names_from_nowhere - constants
 
@@ -87,9 +89,10 @@ class Example:
         return Match(score, rank, (question, *replies, *earlier))
 
     def say(self, match: Match, step: int) -> list[Line] | None:
-        """The lines that the example has after `step` replies, for this situation; None where it cannot tell."""
+        """What the example says after `step` replies, for this situation; None where it cannot tell."""
         planned = self._plan[step]
-        if all(alignment is None or alignment.is_same for alignment in match.alignments[: 1 + step]):
+        earlier = match.alignments[1 + len(self._own.replies) :]
+        if all(alignment and alignment.is_same for alignment in (*match.alignments[: 1 + step], *earlier)):
             return [line for line, _ in planned]
         if step == len(self._asks) and not self._answer_holds(match):
             return None
@@ -106,20 +109,35 @@ class Example:
         return templates.make(line.text, sources, is_answer=line.kind is LineKind.RESPONSE)
 
     def _wanted_of(self, source: int) -> Wanted:
-        """What the lines use of a source. Of a question it is what the steps use: the answer may not know more."""
+        """What the lines use of a source. Of a question the steps use it: the answer may not know more."""
         users = [ask for ask in self._asks if not ask.is_question]
-        if source != QUESTION or not self._asks:
+        if source != QUESTION or not self._asks or self._only_the_answer_differs():
             users.append(self._answer)
         found = [template.wanted(source) for template in users]
+        if source == QUESTION and self._only_the_answer_differs():
+            found = [_without_verb(wanted, self.question) for wanted in found]
         return Wanted(
             frozenset().union(*(wanted.tokens for wanted in found)),
             frozenset().union(*(wanted.growing for wanted in found)),
         )
 
+    def _only_the_answer_differs(self) -> bool:
+        """No step uses the question, and what funcs are asked follows from replies alone.
+
+        "I attack the goblin" rolls a die and names the goblin in its answer: it may be a dragon as
+        well. A func that was asked about GOOG because the question says Google rules that out.
+        """
+        return not any(ask.uses(QUESTION) for ask in self._asks) and not any(
+            ask.target.tokens[position].is_content
+            for ask, step in zip(self._asks, self.exchange.steps, strict=True)
+            if step.partner[0]
+            for position in ask.unexplained
+        )
+
     def _make_pattern(self) -> Pattern:
-        users = [ask for ask in self._asks if not ask.is_question] if self._asks else [self._answer]
+        users = [ask for ask in self._asks if not ask.is_question]
         parts = tuple(
-            range(run.first, run.first + run.count)
+            range(run.first, run.first + run.length)
             for template in users
             for run in template.runs
             if run.source == QUESTION
@@ -128,16 +146,14 @@ class Example:
         return Pattern(
             question=self.question,
             wanted=self._wanted[QUESTION],
-            parts=parts if self._asks else (),
+            parts=parts,
             is_passed_on=any(ask.is_question for ask in self._asks),
             has_steps=bool(self._asks),
             answers_itself=not any(tokens[position].is_content for position in self._answer.unexplained),
             takes_series=any(items.source == QUESTION for template in users for items in template.items),
         )
 
-    def _aligned(
-        self, first: int, own: tuple[Text, ...], actual: tuple[Text, ...]
-    ) -> list[Alignment | None]:
+    def _aligned(self, first: int, own: tuple[Text, ...], actual: tuple[Text, ...]) -> list[Alignment | None]:
         aligned: list[Alignment | None] = [None] * len(own)
         for position, (mine, other) in enumerate(zip(own, actual, strict=False)):
             aligned[position] = align(mine, other, self._wanted[first + position])
@@ -151,9 +167,9 @@ class Example:
             source = 1 + position
             alignment = match.alignments[source]
             later = [*self._asks[position + 1 :], self._answer]
-            if alignment is not None and not any(template.uses(source) for template in later):
-                if not alignment.is_same and _reply_likeness(alignment) < _SAME_KIND_OF_REPLY:
-                    return False
+            is_unused = alignment is not None and not any(template.uses(source) for template in later)
+            if alignment is not None and is_unused and _reply_likeness(alignment) < _SAME_KIND_OF_REPLY:
+                return False
         return True
 
     def _unexplained_names(self) -> Iterator[str]:
@@ -168,13 +184,21 @@ class Example:
 
     def _has_relatives_of_what_is_asked(self) -> bool:
         """Google in the answer, where GOOG was asked for."""
-        asked = [self.question.tokens[position].key for position in self._wanted[QUESTION].tokens]
-        said = [self._answer.target.tokens[position].key for position in self._answer.unexplained]
+        asked = [self.question.tokens[position] for position in self._wanted[QUESTION].tokens]
+        said = [self._answer.target.tokens[position] for position in self._answer.unexplained]
+        names = [token.key for token in asked if token.is_content]
+        words = [token.key for token in said if token.is_content]
         return any(
             min(len(mine), len(other)) > 2 and (mine.startswith(other) or other.startswith(mine))
-            for mine in asked
-            for other in said
+            for mine in names
+            for other in words
         )
+
+
+def _without_verb(wanted: Wanted, question: Text) -> Wanted:
+    """Without the first word that means something: it says what is to be done, and that stays."""
+    first = next((position for position, token in enumerate(question.tokens) if token.is_content), -1)
+    return Wanted(wanted.tokens - {first}, wanted.growing - {first})
 
 
 def _filled(line: Line, template: Template, match: Match) -> Line | None:

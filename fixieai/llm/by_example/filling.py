@@ -17,6 +17,7 @@ from fixieai.llm.by_example.words import Text, Token
 _TOO_DIFFERENT = 0.34
 _MAXIMUM_GROWTH = 4
 _EXTRA_WORDS = 6
+_QUOTES = frozenset("\"'\u201c\u201d\u2018\u2019")
 
 
 class CannotFill(Exception):
@@ -79,7 +80,9 @@ class _Filler:
         computation = number.computation
         for source in computation.sources:
             _check_kind(self._alignment(source))
-        text = computation.result([alignment and alignment.actual for alignment in self._alignments])
+        text = computation.result(
+            [None if alignment is None else alignment.actual for alignment in self._alignments]
+        )
         if text is None:
             raise CannotFill
         return self._hole(number.position, 1, text)
@@ -89,11 +92,11 @@ class _Filler:
         if alignment.is_same:
             return
         if run.is_whole:
-            yield self._hole(run.position, run.count, self._whole(run, alignment))
+            yield self._hole(run.position, run.length, self._whole(run, alignment))
             return
         if run.source != QUESTION and likeness(alignment) < _TOO_DIFFERENT:
             raise CannotFill
-        first, end = run.first, run.first + run.count
+        first, end = run.first, run.first + run.length
         while first < end:
             units = _changed_units(alignment, first, end)
             if units:
@@ -103,7 +106,7 @@ class _Filler:
             first = units[-1].end if units else first + 1
 
     def _gone(self, run: Run, alignment: Alignment, first: int) -> Iterator[_Hole]:
-        """A word that nothing stands for: of the question it goes away too, if it is one that was asked about."""
+        """A word that nothing stands for. If it was used in a question, it goes away here too."""
         if run.source != QUESTION and alignment.example.tokens[first].is_content:
             raise CannotFill
         if first in alignment.wanted.tokens:
@@ -127,32 +130,36 @@ class _Filler:
         return self._hole(position, count, text)
 
     def _in_person(self, run: Run, example: Text, text: str) -> str:
-        """As the line turns my into your, or the other way; an answer does so unless its example shows otherwise."""
-        tokens = example.tokens[run.first : run.first + run.count]
-        turned = self._target.tokens[run.position : run.position + run.count]
+        """As the line turns my into your, or back. An answer does so unless its example shows otherwise."""
+        tokens = example.tokens[run.first : run.first + run.length]
+        turned = self._target.tokens[run.position : run.position + run.length]
         swapped = [mine for mine, other in zip(tokens, turned, strict=True) if mine.key != other.key]
         if swapped:
             return words.in_other_person(text, to_second=words.is_first_person(swapped[0].key))
         is_kept = any(words.is_first_person(token.key) for token in tokens)
-        if run.source != QUESTION or is_kept or not self._template.is_answer:
+        is_quoted = any(token.text in _QUOTES for token in turned) or self._follows_quote(run.position)
+        if run.source != QUESTION or is_kept or is_quoted or not self._template.is_answer:
             return text
         return words.in_other_person(text, to_second=True)
+
+    def _follows_quote(self, position: int) -> bool:
+        return position > 0 and self._target.tokens[position - 1].text in _QUOTES
 
     def _whole(self, run: Run, alignment: Alignment) -> str:
         example, actual = alignment.example, alignment.actual
         text = actual.raw
         if run.source != QUESTION:
             _check_kind(alignment)
-            if run.count < len(self._target.tokens) and _has_grown(alignment):
+            if run.length < len(self._target.tokens) and _has_grown(alignment):
                 raise CannotFill
             if len(example.tokens) == 1 and len(actual.tokens) == 1 and example.is_numbers:
                 return _number(example.tokens[0], self._target.tokens[run.position], actual.tokens[0])
             if len(example.tokens) == 1 and example.is_numbers:
                 return lists.join([token.text for token in actual.tokens if token.is_number], ", ", ", and ")
-        if run.count < len(example.tokens) or run.position + run.count < len(self._target.tokens):
+        if run.length < len(example.tokens) or run.position + run.length < len(self._target.tokens):
             text = text.rstrip(".!?") or text
-        shown = self._target.between(run.position, run.position + run.count)
-        return words.in_case_of(text, example.between(0, run.count), shown)
+        shown = self._target.between(run.position, run.position + run.length)
+        return words.in_case_of(text, example.between(0, run.length), shown)
 
 
 def _changed_units(alignment: Alignment, first: int, end: int) -> list[Unit]:
@@ -172,7 +179,7 @@ def _changed_units(alignment: Alignment, first: int, end: int) -> list[Unit]:
 
 
 def _number(example: Token, target: Token, actual: Token) -> str:
-    """One number for another: as it was written where the target has the example's, else in the target's format."""
+    """One number for another. Where the target has the example's in another format, in that format."""
     key = "1" if actual.key in words.ONE else actual.key
     if target.text[-1].isalpha():
         return actual.text
@@ -182,7 +189,7 @@ def _number(example: Token, target: Token, actual: Token) -> str:
 
 
 def _check_kind(alignment: Alignment) -> None:
-    """A reply that is no number where the example's is one, or has no embed, is something else: an error, mostly."""
+    """A reply without a number or an embed where the example has one is something else: an error, mostly."""
     example, actual = alignment.example, alignment.actual
     if example.is_numbers and not actual.is_numbers:
         raise CannotFill
@@ -196,4 +203,8 @@ def _has_grown(alignment: Alignment) -> bool:
     """What was a word or two in the example is a speech now."""
     example, actual = alignment.example, alignment.actual
     is_error = actual.raw.casefold().startswith("error") and not example.raw.casefold().startswith("error")
-    return is_error or len(actual.tokens) > _MAXIMUM_GROWTH * len(example.tokens) + _EXTRA_WORDS or not actual.tokens
+    return (
+        is_error
+        or len(actual.tokens) > _MAXIMUM_GROWTH * len(example.tokens) + _EXTRA_WORDS
+        or not actual.tokens
+    )

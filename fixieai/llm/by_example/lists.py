@@ -52,7 +52,7 @@ def split(source: Text, splitting: str) -> list[str] | None:
     if source.is_numbers:
         return None
     if splitting == "lines":
-        parts = text.split("\n") if "\n" in text else []
+        parts = text.split("\n")
     elif splitting == "commas":
         parts = _COMMAS.split(text) if "\n" not in text else []
     else:

@@ -4,7 +4,7 @@ What the example uses of its question (a city, a number) may differ. Any other d
 means something is one that its steps would not notice: then it is not the same question.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fixieai.llm.by_example import lists
@@ -15,6 +15,8 @@ LIKE_ENOUGH = 0.5
 # What is used differs from question to question: it says little about how like two questions are.
 _USED_WORD = 0.35
 _USED_NAME = 0.1
+# "Forget everything" is no example of how to forget one thing.
+_NOT_REPLACEABLE = frozenset(("all", "anything", "everybody", "everyone", "everything", "nothing"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,29 @@ class Pattern:
     answers_itself: bool
     takes_series: bool
     weights: tuple[float, ...] = field(init=False)
+    telling: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         weights = tuple(self._weight(position, token) for position, token in enumerate(self.question.tokens))
         object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "telling", self._telling())
+
+    def _telling(self) -> tuple[int, ...]:
+        """The words that say what is asked: those not used, or else those beside a name that is."""
+        words = [
+            position
+            for position, token in enumerate(self.question.tokens)
+            if token.is_content and not self._is_name(position)
+        ]
+        unused = [position for position in words if position not in self.wanted.tokens]
+        with_name = [part for part in self.parts if any(map(self._is_name, part))]
+        return tuple(
+            unused or [position for position in words if any(position in part for part in with_name)]
+        )
+
+    def _is_name(self, position: int) -> bool:
+        token = self.question.tokens[position]
+        return token.is_name and (position > 0 or token.like in (NUMBER, EMBED) or _is_acronym(token))
 
     def score(self, alignment: Alignment) -> float | None:
         """From 0 to 1, or None when it is another question."""
@@ -45,57 +66,60 @@ class Pattern:
             return 1.0
         agreed = self._agreed(alignment)
         extra = self._extra(alignment)
-        if agreed is None or extra is None or not self._has_all_parts(alignment):
+        if (
+            agreed is None
+            or not self._has_all_parts(alignment)
+            or not self._is_about_the_same(alignment, extra)
+        ):
             return None
-        score = 2 * agreed / (agreed + extra + sum(self.weights)) if self.weights else 0.0
+        total = agreed + sum(map(weight, extra)) + sum(self.weights)
+        score = 2 * agreed / total if total else 0.0
         if score < LIKE_ENOUGH or not (self.has_steps or self._may_answer_itself(alignment)):
             return None
         return score
 
     def _weight(self, position: int, token: Token) -> float:
-        is_name = token.is_name and (position > 0 or token.is_number or token.text.isupper())
+        is_name = self._is_name(position)
         if position in self.wanted.tokens or (self.is_passed_on and is_name):
             return _USED_NAME if is_name or not token.is_content else _USED_WORD
         return weight(token) if is_name or not token.is_content else 1.0
 
     def _agreed(self, alignment: Alignment) -> float | None:
-        """The weight of what is the same or in the place of what is used; None if a word means something else."""
+        """The weight of what is the same or stands for what is used; None if a word means something else."""
         agreed = 0.0
-        shared_words = False
         for unit in alignment.units:
-            mine = self.question.tokens[unit.first : unit.end]
-            if alignment.is_alike(unit):
-                shared_words |= mine[0].is_content and mine[0].like not in (NUMBER, EMBED)
-            elif unit.first in self.wanted.tokens:
-                if not _may_stand_for(mine, self._other(alignment, unit)):
-                    return None
-            else:
-                if not self.is_passed_on and _has_content(mine) and _has_content(self._other(alignment, unit)):
-                    return None
-                continue
-            agreed += sum(self.weights[unit.first : unit.end])
-        has_words = any(token.is_content and token.like not in (NUMBER, EMBED) for token in self._unused())
-        return agreed if shared_words or not has_words else None
+            mine, other = self.question.tokens[unit.first : unit.end], self._other(alignment, unit)
+            is_used = unit.first in self.wanted.tokens
+            if alignment.is_alike(unit) or (is_used and _may_stand_for(mine, other)):
+                agreed += sum(self.weights[unit.first : unit.end])
+            elif is_used or (_has_content(mine) and _has_content(other) and not self.is_passed_on):
+                return None
+        return agreed
+
+    def _is_about_the_same(self, alignment: Alignment, extra: Sequence[Token]) -> bool:
+        """A word that says what is asked is the same. Where the example has none, nothing else is asked.
+
+        A further number always means something.
+        """
+        if not self.is_passed_on and any(token.like in (NUMBER, EMBED) for token in extra):
+            return False
+        if self.telling:
+            units = (alignment.unit_of[position] for position in self.telling)
+            return any(unit is not None and alignment.is_alike(unit) for unit in units)
+        return not _has_content(extra)
 
     def _other(self, alignment: Alignment, unit: Unit) -> Sequence[Token]:
         return alignment.actual.tokens[unit.actual_first : unit.actual_end]
 
-    def _unused(self) -> Iterable[Token]:
-        tokens = enumerate(self.question.tokens)
-        return (token for position, token in tokens if position not in self.wanted.tokens)
-
-    def _extra(self, alignment: Alignment) -> float | None:
-        """The weight of what stands for nothing; None if it is a number, which always means something."""
-        tokens = alignment.actual.tokens
+    def _extra(self, alignment: Alignment) -> list[Token]:
+        """What stands for nothing in the example."""
         extra = set(alignment.extra)
         for unit in alignment.units:
             if unit.first not in self.wanted.tokens and not alignment.is_alike(unit):
                 extra.update(range(unit.actual_first, unit.actual_end))
         if self.takes_series:
             extra.difference_update(range(*lists.series(alignment.actual)))
-        if not self.is_passed_on and any(tokens[position].like in (NUMBER, EMBED) for position in extra):
-            return None
-        return sum(weight(tokens[position]) for position in extra)
+        return [alignment.actual.tokens[position] for position in extra]
 
     def _has_all_parts(self, alignment: Alignment) -> bool:
         first, end = lists.series(self.question) if self.takes_series else (0, 0)
@@ -110,7 +134,7 @@ class Pattern:
         )
 
     def _may_answer_itself(self, alignment: Alignment) -> bool:
-        """Whether an answer that no func gave is still true: it repeats the question, or the question is the same."""
+        """Whether an answer that no func gave is still true: it repeats the question, or that is the same."""
         if self.answers_itself:
             return True
         actual = alignment.actual.tokens
@@ -127,12 +151,19 @@ class Pattern:
         )
 
 
+def _is_acronym(token: Token) -> bool:
+    return token.text.isupper() and len(token.text) > 1
+
+
 def _has_content(tokens: Sequence[Token]) -> bool:
     return any(token.is_content for token in tokens)
 
 
 def _may_stand_for(mine: Sequence[Token], other: Sequence[Token]) -> bool:
     """A number wants a number in its place, and a word that means something another such word."""
-    if any(token.is_number for token in mine):
+    if any(token.key in _NOT_REPLACEABLE for token in mine):
+        return False
+    meaning = [token for token in mine if token.is_content]
+    if meaning and all(token.is_number for token in meaning):
         return any(token.is_number or token.key in ONE for token in other)
-    return _has_content(other) or not _has_content(mine)
+    return _has_content(other) or not meaning

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fixieai.llm.by_example import arithmetic, lists
 from fixieai.llm.by_example.alignment import Wanted
-from fixieai.llm.by_example.words import Text, read, same_person
+from fixieai.llm.by_example.words import Text, Token, read, same_person
 
 QUESTION = 0
 
@@ -27,12 +27,12 @@ class Sources(NamedTuple):
 
 
 class Run(NamedTuple):
-    """`count` tokens of the target, from `position`, are those of a source, from `first`."""
+    """`length` tokens of the target, from `position`, are those of a source, from `first`."""
 
     source: int
     first: int
     position: int
-    count: int
+    length: int
     is_whole: bool
 
 
@@ -47,7 +47,7 @@ class Number(NamedTuple):
     """The token at `position` of the target was computed."""
 
     position: int
-    computation: arithmetic.Computation
+    computation: arithmetic.Computation | arithmetic.ItemCount
 
 
 @dataclass(slots=True)
@@ -75,13 +75,14 @@ class Template:
         """The tokens of a source that this line shows. Beside a lone number nothing else is shown."""
         tokens = self.sources.texts[source].tokens
         shown = [
-            (position, run.count > 1 or not tokens[position].is_number)
+            (position, run.length > 1 or not tokens[position].is_number)
             for run in self.runs
             if run.source == source and not run.is_whole
-            for position in range(run.first, run.first + run.count)
+            for position in range(run.first, run.first + run.length)
         ]
         return Wanted(
-            frozenset(position for position, _ in shown), frozenset(position for position, may in shown if may)
+            frozenset(position for position, _ in shown),
+            frozenset(position for position, may in shown if may),
         )
 
 
@@ -113,14 +114,14 @@ class _Maker:
             if self._claimed[position]:
                 continue
             found = [run for source in self._order for run in self._runs_at(source, position)]
-            found = [run for run in found if not only_whole or (run.is_whole and run.count > 1)]
+            found = [run for run in found if not only_whole or (run.is_whole and run.length > 1)]
             if found:
-                longest = max(found, key=lambda run: run.count)
+                longest = max(found, key=lambda run: run.length)
                 self._template.runs.append(longest)
-                self._claim(longest.position, longest.position + longest.count)
+                self._claim(longest.position, longest.position + longest.length)
 
     def _runs_at(self, source: int, position: int) -> Iterable[Run]:
-        """Runs that begin here. Words that say nothing are no run; nor is one number out of a list of them."""
+        """Runs that begin here. Words that say nothing are no run; nor is one number of a list of them."""
         text = self._template.sources.texts[source]
         key = same_person(self._target.tokens[position].key)
         for first, token in enumerate(text.tokens):
@@ -163,16 +164,23 @@ class _Maker:
         for position, token in enumerate(self._target.tokens):
             if self._claimed[position] or not token.is_number:
                 continue
-            computation = arithmetic.find(self._target, position, texts, replies)
+            computation = self._item_count(token) or arithmetic.find(self._target, position, texts, replies)
             if computation is not None:
                 self._template.numbers.append(Number(position, computation))
                 self._claim(position, position + 1)
+
+    def _item_count(self, token: Token) -> arithmetic.ItemCount | None:
+        for source, found in self._template.items:
+            count = arithmetic.ItemCount(source, found.splitting)
+            if found.splitting != "series" and count.result(self._template.sources.texts) == token.key:
+                return count
+        return None
 
     def _claim(self, first: int, end: int) -> None:
         self._claimed[first:end] = [True] * (end - first)
 
     def _is_whole(self, source: int, first: int, position: int, count: int) -> bool:
-        """All of a source but marks at its end. A question is whole only where it is passed on word by word."""
+        """All of a source but marks at its end. A question is whole only where it is passed on literally."""
         text = self._template.sources.texts[source]
         if first > 0 or not all(token.is_mark for token in text.tokens[count:]):
             return False

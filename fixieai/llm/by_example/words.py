@@ -20,32 +20,35 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\W\d_]+)"
     r"|(?P<mark>\S)"
 )
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 _WORD_VALUES = {
-    word: str(value)
-    for value, word in [
-        *enumerate(
-            "zero _ two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-            "fifteen sixteen seventeen eighteen nineteen twenty".split()
-        ),
-        *zip(
-            range(30, 101, 10),
-            "thirty forty fifty sixty seventy eighty ninety hundred".split(),
-            strict=True,
-        ),
-    ]
-}
+    **{word: str(value) for value, word in enumerate(_words(
+        "zero _ two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen seventeen eighteen nineteen twenty"
+    ))},
+    **{word: str(value) for value, word in zip(
+        range(30, 101, 10), _words("thirty forty fifty sixty seventy eighty ninety hundred"), strict=True
+    )},
+}  # fmt: skip
 # "a d6" is one d6, but not each "a" is a number: these count only where a number is wanted.
 ONE = frozenset(("a", "an", "one", "single"))
 
 # Words that say little about what is asked, and those with which one asks politely.
 STOP_WORDS = frozenset(
-    "a about again all also am an and any are as at be been but by can could did do does for from get give had has"
-    " have hello hey hi how i if in into is it its just kindly know let like ll m may me might mine must my need now"
-    " of ok on one or our out please re s shall should show so some t tell than thank thanks that the their them"
-    " then there these they this those to up us use ve want was we were what when where which who whose why will"
-    " with would you your yours".split()
+    _words(
+        "a about again also am an and any are as at be been but by can could did do does for from get "
+        "give had has have hello hey hi how i if in into is it its just kindly know let like ll m may "
+        "me might mine must my need now of ok on one or our out please re s shall should show so some "
+        "t tell than thank thanks that the their them then there these they this those to up us use "
+        "ve want was we were what when where which who whose why will with would you your yours"
+    )
 )
-POLITE_WORDS = frozenset("please thanks thank kindly".split())
+POLITE_WORDS = frozenset(("please", "thanks", "thank", "kindly"))
 _TO_SECOND_PERSON = {
     "my": "your",
     "mine": "yours",
@@ -55,7 +58,7 @@ _TO_SECOND_PERSON = {
 }
 _TO_FIRST_PERSON = {"your": "my", "yours": "mine", "yourself": "myself"}
 _WORD = re.compile(r"[^\W\d_]+")
-_I_AM = re.compile(r"\bI(?:\sam|(['’])m)\b")
+_I_AM = re.compile(r"\bI(?:\sam|(['\u2019])m)\b")
 
 
 class Token(NamedTuple):
