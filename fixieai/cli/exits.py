@@ -7,6 +7,7 @@
 130  Ctrl-C
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -26,7 +27,8 @@ def code_of(command: Callable[[], object]) -> int:
     """Runs the command; prints why it failed, if it did, and gives the exit code."""
     try:
         result = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.Abort as abort:
         return (
             _interrupted()
@@ -36,7 +38,7 @@ def code_of(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
-        return _reader_went_away()
+        return _nowhere_to_write()
     except click.ClickException as failure:
         failure.show()
         return failure.exit_code
@@ -55,7 +57,7 @@ def _failed(message: str, code: int = FAILED) -> int:
     return code
 
 
-def _reader_went_away() -> int:
+def _nowhere_to_write() -> int:
     # What is still in the buffer has nowhere to go: without this the interpreter complains at its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED
@@ -66,6 +68,8 @@ def _unforeseen(failure: Exception) -> int:
         traceback.print_exception(failure)
     if isinstance(failure, errors.Unauthenticated) or _is_missing_key(failure):
         return _failed(str(failure), NOT_AUTHENTICATED)
+    if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
+        _nowhere_to_write()
     if isinstance(failure, errors.FixieError | OSError | ValueError):
         return _failed(str(failure))
     return _failed(f"{type(failure).__name__}: {failure} (set {_DEBUG}=1 to see where)")

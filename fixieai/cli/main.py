@@ -1,5 +1,6 @@
 """The `fixie` program (and `fixieai`, the same): the command tree, and how a command ends."""
 
+import io
 import os
 import sys
 
@@ -34,7 +35,8 @@ def main() -> None:
     """Runs the command line in `sys.argv` and exits. See `exits` for the exit codes."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark, and the command goes on.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):  # None where the stream was closed
+            stream.reconfigure(errors="replace")
     color = False if os.environ.get("NO_COLOR") else None
     sys.exit(exits.code_of(lambda: fixie.main(prog_name="fixie", standalone_mode=False, color=color)))
 

@@ -12,7 +12,8 @@ _CONTROLS = {
 
 
 def is_terminal(*, err: bool = False) -> bool:
-    return (sys.stderr if err else sys.stdout).isatty()
+    stream = sys.stderr if err else sys.stdout
+    return stream is not None and stream.isatty()
 
 
 def printable(text: str, *, err: bool = False) -> str:

@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 from typing import IO, Self
 
 _GRACE_SECONDS = 10.0
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextlib.contextmanager
@@ -58,13 +58,15 @@ class Child:
         folder: Path | None = None,
         listening: socket.socket | None = None,
         log: IO[bytes] | None = None,
+        quiet: bool = False,
     ) -> None:
         """Starts `python -m` with `arguments`, the module first.
 
         Args:
             folder: where it runs; here, unless given.
             listening: a socket it inherits, under the same number.
-            log: takes what it prints on standard error; ours, unless given. Its output goes there too.
+            log: takes what it prints; without one it prints where we do.
+            quiet: what it prints on standard output is for nobody.
         """
         ours, theirs = socket.socketpair()
         inherited = [theirs.fileno()] + ([listening.fileno()] if listening else [])
@@ -77,7 +79,7 @@ class Child:
                 pass_fds=inherited,
                 process_group=0,  # Ctrl-C is for this process, which stops the others in order
                 stdin=subprocess.DEVNULL,
-                stdout=log or sys.stderr.fileno(),
+                stdout=subprocess.DEVNULL if quiet else log,
                 stderr=log,
             )
         self._lifeline = ours

@@ -5,6 +5,7 @@ both sides of the wire, and one more for the case that there is nobody to ask.
 """
 
 import json
+import re
 from typing import Any
 
 import requests
@@ -41,6 +42,8 @@ _BY_STATUS: dict[int, type[errors.FixieError]] = {
         errors.StorageFull,
     )
 }
+# A 403 may also mean that a good key does not allow something: only the text tells.
+_BAD_KEY = re.compile("API key|credential is not valid")
 _PASSING_STATUSES = (429, 502, 503, 504)
 _NEW_KEY = (
     "{url} does not accept this API key ({reason}). On this machine `fixie platform key` prints the "
@@ -90,7 +93,9 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     """Names an answer that is not a success; the message is the platform's own where it sent one."""
     status = response.status_code
     said = _message(body) or f"HTTP {status}"
-    if status == errors.Unauthenticated.status or (status == errors.Forbidden.status and "API key" in said):
+    if status == errors.Unauthenticated.status or (
+        status == errors.Forbidden.status and _BAD_KEY.search(said)
+    ):
         return errors.Unauthenticated(_NEW_KEY.format(url=api_url, reason=said.rstrip(".")))
     kind = _BY_STATUS.get(status)
     if kind is not None:

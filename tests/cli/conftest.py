@@ -1,9 +1,13 @@
 """The command line as people run it: a process with arguments, an environment, a folder."""
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,11 +16,10 @@ FIXIE = (sys.executable, "-m", "fixieai.cli.main")
 SECONDS = 60
 
 
-def clean_environment(**variables: str) -> dict[str, str]:
-    """This environment without anything of ours, and with `variables`."""
+def _environment(variables: dict[str, str]) -> dict[str, str]:
+    """This environment without anything of ours, and with `variables`; the model is the offline one."""
     ours = ("FIXIE_", "OPENAI_", "NO_COLOR")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    # The command line looks for no model but the offline one.
     return {**kept, "FIXIE_DEFAULT_MODEL": "few-shot", **variables}
 
 
@@ -28,6 +31,7 @@ class CommandLine:
     variables: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, answers: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end, which must be of that exit code and without a traceback."""
         done = subprocess.run(
             [*FIXIE, *arguments],
             input=answers,
@@ -35,23 +39,58 @@ class CommandLine:
             text=True,
             timeout=SECONDS,
             cwd=self.folder,
-            env=clean_environment(**self.variables),
+            env=_environment(self.variables),
             check=False,
         )
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*FIXIE, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=clean_environment(**self.variables),
-        )
+    def start(self, *arguments: str, folder: pathlib.Path | None = None) -> "Running":
+        """Starts a command that goes on."""
+        return Running([*FIXIE, *arguments], folder or self.folder, _environment(self.variables))
+
+
+class Running:
+    """A command that goes on, and what it printed so far."""
+
+    def __init__(self, command: list[str], folder: pathlib.Path, environment: dict[str, str]) -> None:
+        self._output = folder / f"output-{time.monotonic_ns()}"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=environment
+            )
+
+    def output(self) -> str:
+        return self._output.read_text("utf-8")
+
+    def wait_for(self, text: str) -> str:
+        """Waits until `text` was printed; everything that was."""
+
+        def look() -> str:
+            has_ended = self.process.poll() is not None
+            output = self.output()
+            assert text in output or not has_ended, output
+            return output if text in output else ""
+
+        return eventually(look, self.output)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """The exit code after a signal."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(SECONDS)
+
+
+def eventually(look: Callable[[], str], explain: Callable[[], str]) -> str:
+    """Looks again until there is something."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(explain())
 
 
 @pytest.fixture
@@ -66,3 +105,32 @@ def fixie(tmp_path: pathlib.Path) -> CommandLine:
             "FIXIE_API_URL": "http://127.0.0.1:9",
         },
     )
+
+
+@contextlib.contextmanager
+def running(started: Running) -> Iterator[Running]:
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def platform_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A machine with a platform running, and a dice agent served by `fixie serve`."""
+    folder = tmp_path_factory.mktemp("machine")
+    variables = {"FIXIE_HOME": str(folder / "home"), "FIXIE_CONFIG_PATH": str(folder / "config.yaml")}
+    command_line = CommandLine(folder, variables)
+    with running(command_line.start("platform", "serve", "--port", "0")) as platform:
+        address = platform.wait_for("is ready").splitlines()[0]
+        assert address.startswith("http://127.0.0.1:")
+        variables["FIXIE_API_URL"] = address
+        command_line("init", "dice", "--description", "Rolls dice.")
+        with running(command_line.start("serve", "dice", "--no-reload", "--port", "0")) as agent:
+            agent.wait_for("local/dice is served at")
+            yield command_line
+
+
+@pytest.fixture
+def look_until() -> Callable[[Callable[[], str], Callable[[], str]], str]:
+    return eventually

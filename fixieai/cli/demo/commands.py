@@ -17,7 +17,7 @@ from fixieai.cli.session import answers, converse
 from fixieai.client.client import FixieClient
 from fixieai.web import server
 
-_QUESTION = "I attack the troll"
+_QUESTION = "Attack the troll with a d12"
 _AGENTS = {"dice": templates.DICE, "game_master": templates.GAME_MASTER}
 _OURS = ("FIXIE_API_URL", "FIXIE_API_KEY", "FIXIE_CONFIG_PATH", "FIXIE_ALLOWED_AGENT_ID")
 _LOG_TAIL = 4_000

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import IO
 
+import click
+
 from fixieai import constants, errors
 from fixieai.agents import registration
 from fixieai.cli import processes
@@ -19,7 +21,7 @@ def started(variables: Mapping[str, str], *arguments: str, log: IO[bytes] | None
         ServiceUnavailable: it did not start; why is on standard error or in `log`.
     """
     command = ("fixieai.cli.main", "platform", "serve", *arguments)
-    with processes.Child(command, variables, log=log) as child:
+    with processes.Child(command, variables, log=log, quiet=True) as child:
         address = child.wait_until_ready(_START_SECONDS)
         if address is None:
             raise errors.ServiceUnavailable("The platform did not start.")
@@ -40,6 +42,7 @@ def found_or_started(variables: Mapping[str, str]) -> Iterator[str]:
         yield constants.LOCAL_API_URL
     else:
         with started(variables) as address:
+            click.echo(f"Started a platform at {address}; it ends with this command.")
             yield address
 
 

@@ -89,17 +89,21 @@ def show_query(session: Session, text: str, style: Style) -> bool:
     except BaseException:
         answer.interrupt()
         raise
-    answer.end(last["text"])
+    if last["error"]:
+        answer.interrupt()
+        output.say(f"Error: {last['text']}", err=True)
+    else:
+        answer.end(last["text"])
+    _afterword(session, last, style)
+    return not last["error"]
+
+
+def _afterword(session: Session, last: Mapping[str, Any], style: Style) -> None:
+    if last["error"] and style.verbose:
+        output.hint(f"[{last['error'].get('code')}: {last['error'].get('message')}]", err=True)
     if last["model"]:
         output.hint(f"[{model_line(last['model'])}]", err=style.aside_err)
     show_embeds(session, last["embeds"], err=style.aside_err)
-    return not _failure(last["error"], style)
-
-
-def _failure(error: Any, style: Style) -> bool:
-    if error and style.verbose:
-        output.hint(f"[{error.get('code')}: {error.get('message')}]", err=True)
-    return bool(error)
 
 
 def show_embeds(session: Session, keys: Iterable[str], *, err: bool = False) -> None:

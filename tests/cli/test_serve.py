@@ -1,0 +1,97 @@
+"""`fixie serve`: loading, reloading, registering."""
+
+import signal
+
+import pytest
+
+AGENT = """
+import fixieai
+print("loaded")
+def agent(query):
+    return "VERSION " + query
+"""
+
+
+@pytest.fixture
+def echo(platform_cli):
+    """An agent that is a plain function, in a folder of its own."""
+    folder = platform_cli.folder / "echo"
+    folder.mkdir(exist_ok=True)
+    (folder / "agent.yaml").write_text("handle: echo\nname: Echo\n")
+    (folder / "main.py").write_text(AGENT.replace("VERSION", "first"))
+    return folder
+
+
+def _ask(fixie, text: str = "hello") -> str:
+    return fixie("query", "-a", "echo", text).stdout.strip()
+
+
+def test_a_changed_file_is_served_without_a_restart_and_a_broken_one_waits(platform_cli, echo, look_until):
+    agent = platform_cli.start("serve", "--port", "0", folder=echo)
+    agent.wait_for("local/echo is served at")
+    assert "loaded" in agent.output()
+    assert _ask(platform_cli) == "first hello"
+    (echo / "main.py").write_text("def broken(:\n")
+    agent.wait_for("Waiting for a change")
+    assert "Reloading: main.py changed" in agent.output()
+    assert "SyntaxError" in agent.output()
+    (echo / "main.py").write_text(AGENT.replace("VERSION", "second"))
+    look_until(lambda: agent.output() if agent.output().count("is served at") == 2 else "", agent.output)
+    assert _ask(platform_cli) == "second hello"
+    assert agent.stop(signal.SIGINT) == 0
+    assert platform_cli("agent", "list").stdout.splitlines()[1].split("\t")[:2] == ["local/echo", "offline"]
+
+
+def test_an_agent_that_does_not_load_is_exit_code_1_without_reload(platform_cli, echo):
+    (echo / "main.py").write_text("agent = 3\n")
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    assert agent.process.wait(60) == 1
+    assert "expected an agent or a function, not int" in agent.output()
+
+
+def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cli, echo):
+    (echo / ".env").write_text("GREETING=hi\nFIXIE_API_URL=http://127.0.0.1:9\n")
+    (echo / "main.py").write_text(
+        "import os\n"
+        "def agent(query):\n"
+        "    return os.environ['GREETING'] + ' ' + os.environ['FIXIE_ALLOWED_AGENT_ID']\n"
+    )
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    agent.wait_for("is served at")
+    assert _ask(platform_cli) == "hi local/echo"
+    agent.stop()
+    (echo / ".env").unlink()
+
+
+def test_a_tunnel_asked_for_is_said_not_to_be_opened(platform_cli, echo):
+    agent = platform_cli.start("serve", "--tunnel", "--no-reload", "--port", "0", folder=echo)
+    agent.wait_for("is served at")
+    assert "No public tunnel is opened" in agent.output()
+    agent.stop()
+
+
+def test_a_port_in_use_is_an_error_that_says_so(platform_cli, echo):
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    port = agent.wait_for("is served at").rpartition("127.0.0.1:")[2].split()[0]
+    assert "in use" in platform_cli("serve", "dice", "--port", port, code=1).stderr
+    agent.stop()
+
+
+def test_a_query_that_fails_is_an_error_on_stderr_and_exit_code_1(platform_cli, echo):
+    with_agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    with_agent.wait_for("is served at")
+    with_agent.stop()
+    done = platform_cli("query", "-v", "-a", "echo", "hello", code=1)
+    assert done.stdout == ""
+    assert "Error: " in done.stderr
+    assert "agent_unavailable" in done.stderr
+    assert "[session " in done.stderr
+
+
+def test_an_agent_that_dies_is_said_to_have_ended(platform_cli, echo):
+    (echo / "main.py").write_text("import os\ndef agent(query):\n    os._exit(7)\n")
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    agent.wait_for("is served at")
+    platform_cli("query", "-a", "echo", "hello", code=1)
+    assert agent.process.wait(60) == 1
+    assert "ended with exit code 7" in agent.output()
