@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from fixieai.llm.by_example.words import ONE, POLITE_WORDS, Text, Token
+from fixieai.llm.by_example.words import ONE, POLITE_WORDS, PREPOSITIONS, Text, Token
 
 _EDGES = frozenset("\"'\u201c\u201d\u2018\u2019.,?!;:")
 
@@ -111,14 +111,38 @@ class _Aligner:
 
     def add_replaced(self, unit: Unit) -> None:
         runs = _runs(position for position in range(unit.first, unit.end) if position in self._wanted.tokens)
-        is_even = unit.end - unit.first == unit.actual_end - unit.actual_first
-        if is_even and (len(runs) != 1 or runs[0] == (unit.first, unit.end)):
+        if (
+            not runs
+            and unit.end in self._wanted.growing
+            and not _has_content(self._example, unit.first, unit.end)
+        ):
+            # "that my dog", "I like my tea": what stands for little words belongs to what follows.
+            first = unit.actual_first
+            while first < unit.actual_end and self._actual[first].key in PREPOSITIONS:
+                first += 1
+            self._extra += range(unit.actual_first, first)
+            self._waiting = (first, unit.actual_end) if first < unit.actual_end else None
+        elif self._stands_word_for_word(unit, runs):
             self.add_alike(unit.first, unit.actual_first, unit.end - unit.first)
         elif len(runs) == 1:
             # The rest of what differs are words of the question that this one does without.
             self._units.append(Unit(runs[0][0], runs[0][1], unit.actual_first, unit.actual_end))
         else:
             self._units.append(unit)
+
+    def _stands_word_for_word(self, unit: Unit, runs: list[tuple[int, int]]) -> bool:
+        if unit.end - unit.first != unit.actual_end - unit.actual_first:
+            return False
+        if len(runs) != 1:
+            return True
+        beside = [
+            position for position in range(unit.first, unit.end) if not runs[0][0] <= position < runs[0][1]
+        ]
+        shift = unit.actual_first - unit.first
+        return not any(
+            self._example[position].is_content or self._actual[position + shift].is_content
+            for position in beside
+        )
 
     def add_inserted(self, before: int, first: int, end: int) -> None:
         last = self._units[-1] if self._units else None
@@ -172,6 +196,10 @@ class _Aligner:
         if len(found) != 1:
             return unit._replace(actual_end=unit.actual_first)
         return unit._replace(actual_first=found[0], actual_end=found[0] + 1)
+
+
+def _has_content(tokens: Sequence[Token], first: int, end: int) -> bool:
+    return any(token.is_content for token in tokens[first:end])
 
 
 def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:

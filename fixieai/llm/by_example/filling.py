@@ -45,7 +45,6 @@ class _Filler:
         self._template = template
         self._target = template.target
         self._alignments = alignments
-        self._is_json = template.target.raw.startswith(("{", "["))
 
     def text(self) -> str:
         holes = [hole for run in self._template.runs for hole in self._run(run)]
@@ -53,7 +52,7 @@ class _Filler:
         holes += [self._number(number) for number in self._template.numbers]
         text, end = "", 0
         for hole in sorted(holes):
-            said = json.dumps(hole.text, ensure_ascii=False)[1:-1] if self._is_json else hole.text
+            said = json.dumps(hole.text, ensure_ascii=False)[1:-1] if self._template.is_json else hole.text
             text += self._target.raw[end : hole.start] + said
             end = hole.end
         return text + self._target.raw[end:]

@@ -63,6 +63,10 @@ class Template:
     unexplained: list[int] = field(default_factory=list)
 
     @property
+    def is_json(self) -> bool:
+        return self.target.raw.startswith(("{", "["))
+
+    @property
     def is_question(self) -> bool:
         """The line is the question itself."""
         return any(run.is_whole and run.source == QUESTION for run in self.runs)
@@ -99,6 +103,8 @@ class _Maker:
         self._template = template
         self._target = template.target
         self._claimed = [False] * len(self._target.tokens)
+        if template.is_json:  # its quotes are its own, whatever the question has quoted
+            self._claimed = [token.text == '"' for token in self._target.tokens]
         # What was said last comes first.
         self._order = [*reversed(template.sources.replies), QUESTION, *template.sources.earlier]
 

@@ -48,6 +48,7 @@ STOP_WORDS = frozenset(
         "ve want was we were what when where which who whose why will with would you your yours"
     )
 )
+PREPOSITIONS = frozenset(("about", "as", "at", "for", "from", "in", "into", "of", "on", "that", "to", "with"))
 POLITE_WORDS = frozenset(("please", "thanks", "thank", "kindly"))
 _TO_SECOND_PERSON = {
     "my": "your",
@@ -146,7 +147,7 @@ def _canonical(number: str) -> str:
 
 def _stem(word: str) -> str:
     if len(word) < 5:
-        return word
+        return "a" if word == "an" else word
     for ending in ("ing", "ed", "s"):
         if word.endswith(ending) and not word.endswith("ss"):
             return word.removesuffix(ending)
