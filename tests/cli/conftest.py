@@ -1,6 +1,5 @@
 """The command line as people run it: a process with arguments, an environment, a folder."""
 
-import contextlib
 import os
 import pathlib
 import signal
@@ -29,6 +28,7 @@ class CommandLine:
 
     folder: pathlib.Path
     variables: dict[str, str] = field(default_factory=dict)
+    started: list["Running"] = field(default_factory=list)
 
     def __call__(self, *arguments: str, answers: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, which must be of that exit code and without a traceback."""
@@ -47,8 +47,14 @@ class CommandLine:
         return done
 
     def start(self, *arguments: str, folder: pathlib.Path | None = None) -> "Running":
-        """Starts a command that goes on."""
-        return Running([*FIXIE, *arguments], folder or self.folder, _environment(self.variables))
+        """Starts a command that goes on, until it is stopped or the test is over."""
+        running = Running([*FIXIE, *arguments], folder or self.folder, _environment(self.variables))
+        self.started.append(running)
+        return running
+
+    def stop(self) -> None:
+        for running in reversed(self.started):
+            running.stop()
 
 
 class Running:
@@ -94,10 +100,10 @@ def eventually(look: Callable[[], str], explain: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def fixie(tmp_path: pathlib.Path) -> CommandLine:
+def fixie(tmp_path: pathlib.Path) -> Iterator[CommandLine]:
     """Nobody's machine: no key, and nothing running where the platform should be."""
     (tmp_path / "work").mkdir()
-    return CommandLine(
+    command_line = CommandLine(
         tmp_path / "work",
         {
             "FIXIE_HOME": str(tmp_path / "home"),
@@ -105,14 +111,8 @@ def fixie(tmp_path: pathlib.Path) -> CommandLine:
             "FIXIE_API_URL": "http://127.0.0.1:9",
         },
     )
-
-
-@contextlib.contextmanager
-def running(started: Running) -> Iterator[Running]:
-    try:
-        yield started
-    finally:
-        started.stop()
+    yield command_line
+    command_line.stop()
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +121,16 @@ def platform_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLi
     folder = tmp_path_factory.mktemp("machine")
     variables = {"FIXIE_HOME": str(folder / "home"), "FIXIE_CONFIG_PATH": str(folder / "config.yaml")}
     command_line = CommandLine(folder, variables)
-    with running(command_line.start("platform", "serve", "--port", "0")) as platform:
+    try:
+        platform = command_line.start("platform", "serve", "--port", "0")
         address = platform.wait_for("is ready").splitlines()[0]
         assert address.startswith("http://127.0.0.1:")
         variables["FIXIE_API_URL"] = address
         command_line("init", "dice", "--description", "Rolls dice.")
-        with running(command_line.start("serve", "dice", "--no-reload", "--port", "0")) as agent:
-            agent.wait_for("local/dice is served at")
-            yield command_line
+        command_line.start("serve", "dice", "--no-reload", "--port", "0").wait_for("local/dice is served at")
+        yield command_line
+    finally:
+        command_line.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`fixie serve`: loading, reloading, registering."""
 
 import signal
+import socket
 
 import pytest
 
@@ -95,3 +96,20 @@ def test_an_agent_that_dies_is_said_to_have_ended(platform_cli, echo):
     platform_cli("query", "-a", "echo", "hello", code=1)
     assert agent.process.wait(60) == 1
     assert "ended with exit code 7" in agent.output()
+
+
+def test_without_a_platform_one_is_started_that_ends_with_the_command(fixie):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 8180))
+        except OSError:
+            pytest.skip("something on this machine uses port 8180")
+    del fixie.variables["FIXIE_API_URL"]
+    fixie("init", "--handle", "dice")
+    agent = fixie.start("serve", "--port", "0")
+    agent.wait_for("Started a platform at http://127.0.0.1:8180")
+    agent.wait_for("local/dice is served at")
+    assert fixie("query", "-a", "dice", "Roll 2d20").stdout.startswith("You rolled")
+    assert agent.stop() == 0
+    assert "No platform is running" in fixie("query", "-a", "dice", "Roll 2d20", code=1).stderr
