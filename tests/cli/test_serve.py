@@ -98,6 +98,21 @@ def test_an_agent_that_dies_is_said_to_have_ended(platform_cli, echo):
     assert "ended with exit code 7" in agent.output()
 
 
+def test_the_attachments_of_an_answer_are_listed(platform_cli, echo):
+    (echo / "main.py").write_text(
+        "import fixieai\n"
+        "def agent(query):\n"
+        "    picture = fixieai.Embed('image/png', 'data:image/png;base64,aGk=')\n"
+        "    return fixieai.Message('See #picture', embeds={'picture': picture})\n"
+    )
+    platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo).wait_for("is served at")
+    done = platform_cli("query", "-a", "echo", "draw")
+    assert done.stdout == "See #picture\n"
+    assert "#picture  image/png  " in done.stderr
+    handle = platform_cli("session", "list", "--limit", "1").stdout.split("\t")[0]
+    assert "#picture" in platform_cli("session", "show", handle).stdout.split("See #picture")[1]
+
+
 def test_without_a_platform_one_is_started_that_ends_with_the_command(fixie):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

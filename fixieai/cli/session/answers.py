@@ -1,11 +1,13 @@
 """Printing one query's course: steps dimmed, the answer as it grows, what answered, what is attached."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from fixieai import errors
 from fixieai.cli import output
 from fixieai.client.session import Session
 
@@ -106,12 +108,18 @@ def _afterword(session: Session, last: Mapping[str, Any], style: Style) -> None:
     show_embeds(session, last["embeds"], err=style.aside_err)
 
 
-def show_embeds(session: Session, keys: Iterable[str], *, err: bool = False) -> None:
-    """Lists the attachments of those keys, with where to get them."""
-    wanted = {str(key) for key in keys}
-    if not wanted:
+def show_embeds(session: Session, embeds: Mapping[str, Any] | Iterable[str], *, err: bool = False) -> None:
+    """Lists attachments, by their keys or with what the message says of them, with where to get them."""
+    said = dict(embeds) if isinstance(embeds, Mapping) else dict.fromkeys(embeds)
+    if not said:
         return
-    for found in session.get_embeds():
-        if str(found["key"]) in wanted:
-            embed = found["embed"]
-            output.say(f"#{found['key']}  {embed['contentType']}  {embed['url']}", err=err)
+    kept: dict[str, Any] = {}
+    with contextlib.suppress(errors.NotFound):  # a platform that keeps none to be fetched
+        kept = {str(found["key"]): found["embed"] for found in session.get_embeds()}
+    for key, embed in said.items():
+        known = kept.get(str(key)) or embed or {}
+        content_type = known.get("contentType") or known.get("content_type") or ""
+        place = known.get("url") or known.get("uri") or ""
+        # A data: URI is the thing itself, and would fill the screen.
+        shown = f"({len(place)} characters)" if place.startswith("data:") else place
+        output.say(f"#{key}  {content_type}  {shown}".rstrip(), err=err)

@@ -39,4 +39,4 @@ def show(session_id: str) -> None:
     messages = session.get_messages()
     for message in messages:
         converse.show_message(message)
-    answers.show_embeds(session, {key for message in messages for key in message.get("embeds") or ()})
+    answers.show_embeds(session, [str(key) for message in messages for key in message.get("embeds") or ()])
