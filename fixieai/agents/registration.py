@@ -47,6 +47,11 @@ class Registrar:
         """Makes the agent known at this address, or, with None, as not running."""
         self._call("PUT", f"/api/agents/{username}/{handle}", {"url": agent_url})
 
+    def chat_url(self, agent_id: str) -> str:
+        """The address of the web page to chat with the agent, with a code in it that opens it once."""
+        code = self._call("POST", "/api/browser-codes")["code"]
+        return f"{self.api_url}/agents/{agent_id}#code={code}"
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {_key(self.api_url)}"}
         try:

@@ -122,6 +122,13 @@ class _Place:
     def register(self) -> None:
         self.registrar.register(self.username, self.handle, self.url)
 
+    def chat_url(self) -> str:
+        """Without a platform that gives codes, the page's bare address: it then asks for a key."""
+        try:
+            return self.registrar.chat_url(self.agent_id)
+        except errors.FixieError:
+            return f"{self.registrar.api_url}/agents/{self.agent_id}"
+
     def unregister(self) -> None:
         """The platform may be gone already, which comes to the same."""
         with contextlib.suppress(errors.FixieError):
@@ -178,8 +185,8 @@ def _banner(agent: AgentBase, place: _Place, default_model: str) -> str:
         f"Agent     {place.agent_id} at {place.url}\n"
         f"Platform  {place.registrar.api_url}, data in {credentials.home_path()}\n"
         f"Model     {model}\n"
-        f'Ask it    fixie query -a {place.handle} "..."\n'
-        f"Chat      fixie console -a {place.handle}\n"
+        f'Ask it    fixie query -a {place.handle} "...", or fixie console -a {place.handle}\n'
+        f"Chat      {place.chat_url()}\n"
         "Ctrl-C stops it."
     )
 

@@ -12,7 +12,8 @@ from fixieai.llm.models import Models
 from fixieai.platform import local_user, signing_keys
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
-from fixieai.platform.endpoints import agents, queries, sessions, user_storage, users
+from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.endpoints import agents, browser_keys, pages, queries, sessions, user_storage, users
 from fixieai.platform.endpoints.access import for_agents, for_users, public
 from fixieai.platform.performer import Services
 from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
@@ -34,6 +35,12 @@ _GRACE_SECONDS = 8.0
 ROUTES: list[Route] = [
     public("/healthz", users.health, "GET"),
     public("/.well-known/jwks.json", users.jwks, "GET"),
+    public("/", pages.show_page, "GET"),
+    public("/agents/{owner}/{handle}", pages.show_page, "GET"),
+    public("/sessions/{handle}", pages.show_page, "GET"),
+    public("/static/{file}", pages.show_file, "GET"),
+    public("/api/browser-keys", browser_keys.create_key, "POST"),
+    for_users("/api/browser-codes", browser_keys.create_code, "POST"),
     for_users("/api/user", users.show_user, "GET"),
     for_users("/api/agents", agents.list_agents, "GET"),
     for_users("/api/agents/{handle}", queries.ask_agent, "POST"),
@@ -100,6 +107,7 @@ async def _compose(
         settings=settings,
         database=database,
         auth=auth,
+        browser_codes=BrowserCodes(),
         models=models,
         registry=registry,
         runner=runner,

@@ -12,6 +12,7 @@ from fixieai.storage.database import Database
 
 API_KEY_AUDIENCE = "fixie-platform"
 QUERY_TOKEN_SECONDS = 600
+BROWSER_KEY_SECONDS = 12 * 3600
 # A token is handed out again while it has this long to live, so that agents verify it once.
 _QUERY_TOKEN_REUSE_SECONDS = 420
 _REVOCATION_SECONDS = 5.0
@@ -23,11 +24,15 @@ _V = TypeVar("_V")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person a request acts for. `time_zone` is an IANA name; None: the platform's own."""
+    """The person a request acts for. `time_zone` is an IANA name; None: the platform's own.
+
+    `key_id` is that of the API key they showed; None for one that ends by itself, and for agents.
+    """
 
     user_id: int
     username: str
     time_zone: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,24 @@ class Auth:
             {"sub": username, "aud": API_KEY_AUDIENCE, "jti": key_id, "iat": int(time.time())}
         )
 
+    def browser_key(self, username: str, key_id: str) -> str:
+        """A key for a web page: it ends after 12 hours, or with the API key that it stands for."""
+        now = int(time.time())
+        return self._keys.sign(
+            {
+                "sub": username,
+                "aud": API_KEY_AUDIENCE,
+                "jti": key_id,
+                "iat": now,
+                "exp": now + BROWSER_KEY_SECONDS,
+            }
+        )
+
     async def authenticate(self, token: str) -> Caller:
         """The person whose API key this is.
 
         Raises:
-            Forbidden: it is not a key of this platform, or was revoked.
+            Forbidden: it is not a key of this platform, was revoked, or has ended.
         """
         now = time.monotonic()
         known = self._callers.get(token)
@@ -75,7 +93,8 @@ class Auth:
         if user is None or user.username != claims["sub"]:
             self._callers.pop(token, None)
             raise errors.Forbidden("This API key is not valid, or was revoked.")
-        caller = Caller(user.id, user.username, user.time_zone)
+        key_id = None if "exp" in claims else str(claims["jti"])
+        caller = Caller(user.id, user.username, user.time_zone, key_id)
         _remember(self._callers, token, (caller, now + _REVOCATION_SECONDS))
         return caller
 

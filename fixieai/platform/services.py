@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from fixieai.llm.models import Models
 from fixieai.platform.auth import Auth
+from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.sessions import Sessions
@@ -21,6 +22,7 @@ class Platform:
     settings: Settings
     database: Database
     auth: Auth
+    browser_codes: BrowserCodes
     models: Models
     registry: Registry
     runner: QueryRunner

@@ -60,9 +60,18 @@ class Sessions:
         session = await self.find(caller, handle)
         await self._database.write(sessions.delete, caller.user_id, session.id)
 
-    async def messages(self, caller: Caller, handle: str, after: int, limit: int) -> list[messages.Message]:
+    async def later_messages(
+        self, caller: Caller, handle: str, after: int, limit: int
+    ) -> list[messages.Message]:
         session = await self.find(caller, handle)
         return await self._database.read(messages.page, caller.user_id, session.id, after, limit)
+
+    async def newest_messages(
+        self, caller: Caller, handle: str, before: int | None, limit: int
+    ) -> list[messages.Message]:
+        """Up to `limit` messages before a position (None: the newest of all), in order."""
+        session = await self.find(caller, handle)
+        return await self._database.read(messages.window, caller.user_id, session.id, limit, before)
 
     async def ask(self, caller: Caller, agent: str, handle: str | None, message: Message) -> Run:
         """Starts a query. `agent` is "None" when the session, or else the router, is to say which.

@@ -4,7 +4,16 @@ import pytest
 
 from fixieai.platform.app import ROUTES
 
-PUBLIC = {"/healthz", "/.well-known/jwks.json"}
+PUBLIC = {
+    "/healthz",
+    "/.well-known/jwks.json",
+    # The web page: the same files for everybody. A one-time code is what its key costs.
+    "/",
+    "/agents/{owner}/{handle}",
+    "/sessions/{handle}",
+    "/static/{file}",
+    "/api/browser-keys",
+}
 CALLS = [
     (route.path, method)
     for route in ROUTES

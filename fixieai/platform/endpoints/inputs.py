@@ -44,7 +44,16 @@ def page_size(request: Request) -> int:
 
 def after_position(request: Request) -> int:
     """`?after=` of a list that is numbered; 0, before the first, unless told."""
-    text = request.query_params.get("after", "0")
+    return _position(request, "after")
+
+
+def before_position(request: Request) -> int:
+    """`?before=` of a list that is read backwards; 0, behind the last, unless told."""
+    return _position(request, "before")
+
+
+def _position(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise errors.UnprocessableContent("after: must be a position, as `next` of the page before gave it")
+        raise errors.UnprocessableContent(f"{name}: must be a position, as `next` of the page before gave it")
     return int(text)

@@ -73,11 +73,22 @@ async def delete_session(request: Request, caller: Caller) -> Response:
 
 
 async def list_messages(request: Request, caller: Caller) -> Response:
+    """From the first one on, or with `?before=` the newest ones before it (0: of all), in order."""
     limit = inputs.page_size(request)
-    found = await platform_of(request).sessions.messages(
+    if "before" in request.query_params:
+        return await _list_backwards(request, caller, limit)
+    found = await platform_of(request).sessions.later_messages(
         caller, _handle(request), inputs.after_position(request), limit
     )
     following = found[-1].position if len(found) == limit else None
+    return JSONResponse({"messages": [message_json(message) for message in found], "next": following})
+
+
+async def _list_backwards(request: Request, caller: Caller, limit: int) -> Response:
+    found = await platform_of(request).sessions.newest_messages(
+        caller, _handle(request), inputs.before_position(request) or None, limit
+    )
+    following = found[0].position if len(found) == limit else None
     return JSONResponse({"messages": [message_json(message) for message in found], "next": following})
 
 

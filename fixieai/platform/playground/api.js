@@ -1,0 +1,115 @@
+// Talks to the platform: the key of this tab, calls, and the stream of one query.
+
+const STORED = "fixie.key";
+const MILLISECONDS_FOR_OTHER_TABS = 250;
+
+/** The platform answered, and said no; the message is for the person. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+  get isAboutTheKey() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+/** The platform did not answer, or its answer broke off. */
+export class Unreachable extends Error {}
+
+let key = sessionStorage.getItem(STORED);
+
+// Other tabs of this origin, and nobody else, hear this channel: a new one asks them for their key.
+const tabs = new BroadcastChannel("fixie");
+tabs.addEventListener("message", ({ data }) => {
+  if (data === "key?" && key) tabs.postMessage({ key });
+});
+
+function keyOfAnotherTab() {
+  return new Promise((resolve) => {
+    tabs.addEventListener("message", ({ data }) => data.key && resolve(data.key));
+    setTimeout(resolve, MILLISECONDS_FOR_OTHER_TABS, null);
+    tabs.postMessage("key?");
+  });
+}
+
+function keep(newKey) {
+  key = newKey;
+  sessionStorage.setItem(STORED, key);
+}
+
+export function forgetKey() {
+  key = null;
+  sessionStorage.removeItem(STORED);
+}
+
+/** Whether there is a key: from the code in the address, of this tab, or of another one. */
+export async function findKey() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) {
+    history.replaceState(null, "", location.pathname);
+    try {
+      await exchange(code);
+    } catch (error) {
+      if (!key && !(await adoptKey())) throw error;
+    }
+  }
+  return Boolean(key) || adoptKey();
+}
+
+async function adoptKey() {
+  const found = await keyOfAnotherTab();
+  if (found) keep(found);
+  return Boolean(found);
+}
+
+async function exchange(code) {
+  keep((await call("POST", "/api/browser-keys", { body: { code } })).key);
+}
+
+/** A pasted API key is used once, for a key that ends. */
+export async function signIn(apiKey) {
+  key = apiKey;
+  try {
+    await exchange((await call("POST", "/api/browser-codes")).code);
+  } catch (error) {
+    forgetKey();
+    throw error;
+  }
+}
+
+async function send(method, path, { body, signal } = {}) {
+  const headers = {};
+  if (key) headers.Authorization = `Bearer ${key}`;
+  if (body) headers["Content-Type"] = "application/json";
+  const options = { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store", redirect: "error" };
+  const response = await fetch(path, options).catch((error) => {
+    throw signal?.aborted ? error : new Unreachable("The platform does not answer.");
+  });
+  if (response.ok) return response;
+  const content = await response.json().catch(() => null);
+  throw new Refused(response.status, content?.error?.message ?? `The platform answered ${response.status}.`);
+}
+
+/** One call; the JSON of its answer. Throws Refused and Unreachable. */
+export async function call(method, path, options) {
+  const response = await send(method, path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Asks in a session, and gives each line of the answer as it arrives. Throws Refused and Unreachable. */
+export async function* ask(session, text, signal) {
+  const body = { session, message: { text }, stream: true };
+  const response = await send("POST", "/api/agents/None", { body, signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read().catch((error) => {
+      throw signal.aborted ? error : new Unreachable("The connection broke off.");
+    });
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield* lines.filter(Boolean).map((line) => JSON.parse(line));
+  }
+}
