@@ -5,6 +5,7 @@
     │   └── UnprocessableContent    422  wrong_shape
     ├── Unauthenticated             401  not_authenticated
     ├── Forbidden                   403  forbidden
+    │   └── InvalidCredential       403  invalid_credential
     ├── NotFound                    404  not_found
     ├── Conflict                    409  conflict
     ├── ContentTooLarge             413  too_large
@@ -67,6 +68,12 @@ class Forbidden(FixieError):
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
+
+
+class InvalidCredential(Forbidden):
+    """This credential is not valid, has expired, or was revoked."""
+
+    code = "invalid_credential"
 
 
 class NotFound(FixieError):

@@ -24,7 +24,8 @@ class Status:
 def status(api_url: str) -> Status:
     """What answers at this address right now."""
     try:
-        content = requests.get(f"{api_url}/healthz", timeout=2).json()
+        with _http(api_url) as http:
+            content = http.get(f"{api_url}/healthz", timeout=2).json()
     except requests.ConnectionError:
         return Status(is_reachable=False, is_platform=False)
     except (requests.RequestException, ValueError):
@@ -55,15 +56,23 @@ class Registrar:
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {_key(self.api_url)}"}
         try:
-            response = requests.request(
-                method, self.api_url + path, json=body, headers=headers, timeout=_SECONDS
-            )
+            with _http(self.api_url) as http:
+                response = http.request(
+                    method, self.api_url + path, json=body, headers=headers, timeout=_SECONDS
+                )
             content = response.json()
         except (requests.RequestException, ValueError) as error:
             raise errors.ServiceUnavailable(f"The platform at {self.api_url} does not answer.") from error
         if response.ok and isinstance(content, dict):
             return content
         raise errors.ConfigurationError(_reason(self.api_url, response.status_code, content))
+
+
+def _http(api_url: str) -> requests.Session:
+    """For a platform on this machine no proxy of the environment is asked, and no .netrc."""
+    http = requests.Session()
+    http.trust_env = not credentials.is_local(api_url)
+    return http
 
 
 def _key(api_url: str) -> str:

@@ -5,7 +5,6 @@ both sides of the wire, and one more for the case that there is nobody to ask.
 """
 
 import json
-import re
 from typing import Any
 
 import requests
@@ -42,8 +41,6 @@ _BY_STATUS: dict[int, type[errors.FixieError]] = {
         errors.StorageFull,
     )
 }
-# A 403 may also mean that a good key does not allow something: only the text tells.
-_BAD_KEY = re.compile("API key|credential is not valid")
 _PASSING_STATUSES = (429, 502, 503, 504)
 _NEW_KEY = (
     "{url} does not accept this API key ({reason}). On this machine `fixie platform key` prints the "
@@ -93,9 +90,8 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     """Names an answer that is not a success; the message is the platform's own where it sent one."""
     status = response.status_code
     said = _message(body) or f"HTTP {status}"
-    if status == errors.Unauthenticated.status or (
-        status == errors.Forbidden.status and _BAD_KEY.search(said)
-    ):
+    # A 403 may also mean that a good key does not allow something: the code tells.
+    if status == errors.Unauthenticated.status or _code(body) == errors.InvalidCredential.code:
         return errors.Unauthenticated(_NEW_KEY.format(url=api_url, reason=said.rstrip(".")))
     kind = _BY_STATUS.get(status)
     if kind is not None:
@@ -103,6 +99,13 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     failure = errors.FixieError(f"{api_url} answered {status}: {said}")
     failure.status = status
     return failure
+
+
+def _code(body: bytes) -> object:
+    try:
+        return json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _message(body: bytes) -> str | None:

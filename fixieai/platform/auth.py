@@ -82,7 +82,7 @@ class Auth:
         """The person whose API key this is.
 
         Raises:
-            Forbidden: it is not a key of this platform, was revoked, or has ended.
+            InvalidCredential: it is not a key of this platform, was revoked, or has ended.
         """
         now = time.monotonic()
         known = self._callers.get(token)
@@ -92,7 +92,7 @@ class Auth:
         user = await self._database.read(api_keys.active_user, str(claims["jti"]))
         if user is None or user.username != claims["sub"]:
             self._callers.pop(token, None)
-            raise errors.Forbidden("This API key is not valid, or was revoked.")
+            raise errors.InvalidCredential
         key_id = None if "exp" in claims else str(claims["jti"])
         caller = Caller(user.id, user.username, user.time_zone, key_id)
         _remember(self._callers, token, (caller, now + _REVOCATION_SECONDS))
@@ -123,7 +123,7 @@ class Auth:
         """Whom a query token acts for, and as which agent.
 
         Raises:
-            Forbidden: it is not a query token of this platform, or has expired.
+            InvalidCredential: it is not a query token of this platform, or has expired.
         """
         known = self._query_callers.get(token)
         if known is not None and known[1] > time.time():
@@ -132,7 +132,7 @@ class Auth:
         claims = self._keys.verify(token, audience, required=["sub", "aid", "aud", "exp"])
         user = await self._database.read(users.by_username, str(claims["sub"]))
         if user is None:
-            raise errors.Forbidden("This credential is not valid, or no longer.")
+            raise errors.InvalidCredential
         caller = QueryCaller(Caller(user.id, user.username, user.time_zone), str(claims["aid"]))
         _remember(self._query_callers, token, (caller, float(claims["exp"])))
         return caller

@@ -53,7 +53,7 @@ class SigningKeys:
         """The claims of a token that this platform signed for `audience`.
 
         Raises:
-            Forbidden: anything about it is wrong.
+            InvalidCredential: anything about it is wrong.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -67,7 +67,7 @@ class SigningKeys:
                 leeway=60,
             )
         except (jwt.PyJWTError, StopIteration, ValueError, TypeError) as error:
-            raise errors.Forbidden("This credential is not valid, or no longer.") from error
+            raise errors.InvalidCredential from error
         return claims
 
 

@@ -49,6 +49,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.platform.seen.append(Seen(self.command, self.path, dict(self.headers), body))
         reply = self.platform.replies.pop(0) if self.platform.replies else Reply(500, b"nothing in line")
         self.send_response(reply.status)
+        self.send_header("Connection", "close")
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.breaks_off:
@@ -59,7 +60,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
-        self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names http.server calls
 
