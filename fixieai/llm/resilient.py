@@ -122,12 +122,9 @@ class _Call:
         except StopAsyncIteration:
             raise TransientFailure(f"The language model {self.model.name} said nothing.") from None
         except TimeoutError:
-            waited = (
-                f"for {patience:g} s" if seconds == patience else "before the time for its answer was over"
-            )
-            raise TransientFailure(
-                f"The language model {self.model.name} sent nothing {waited}.".replace("  ", " ")
-            ) from None
+            what = "sent nothing for" if seconds == patience else "was not done after"
+            limit = patience if seconds == patience else self.limits.total_seconds
+            raise TransientFailure(f"The language model {self.model.name} {what} {limit:g} s.") from None
 
     def _wait(self, failure: ModelUnavailable, tried: int) -> float | None:
         """Seconds until the next try, or None when there is to be none."""

@@ -13,6 +13,7 @@ where FILE holds a JSON list of objects such as `{"says": "A: 12"}` (see `reply_
 
 import argparse
 import asyncio
+import contextlib
 import json
 import pathlib
 import re
@@ -113,9 +114,11 @@ class ModelServer:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
-        # Deep, so that a test that starts everything at once is not refused.
+        # From here on nobody is refused, and the queue is deep enough for a test that starts all at once.
+        self._socket.listen(1024)
         config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", backlog=1024)
         self._server = uvicorn.Server(config)
+        self._stop: Callable[[], object] = self._socket.close
         self._thread = threading.Thread(target=self.run, name="model server", daemon=True)
 
     @property
@@ -134,13 +137,26 @@ class ModelServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.should_exit = self._server.force_exit = True
+        self._stop()
         self._thread.join()
-        self._socket.close()
 
     def run(self) -> None:
-        """Serves until the process is told to stop."""
-        self._server.run(sockets=[self._socket])
+        """Serves until the process is told to stop, or the block ends."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # noqa: S101 - asyncio.run makes one
+        self._stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            await self._server.serve(sockets=[self._socket])
+        except asyncio.CancelledError:
+            # Not uvicorn's own end, which waits for replies: those that hang are meant to.
+            for listener in self._server.servers:
+                listener.close()
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
     def _app(self) -> Starlette:
         paths = ("/v1/chat/completions", "/v1/completions", "/v1/engines/{model}/completions")
@@ -341,7 +357,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     script = [reply_from_json(value) for value in json.loads(options.script.read_text("utf-8"))]
     server = ModelServer(script or [Says("A: nothing is scripted")], port=options.port)
     print(server.base_url, flush=True)
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -190,27 +191,28 @@ def converse(shots: tuple[FewShot, ...], question: str, *replies: str) -> list[s
     return said
 
 
+def turns(shot: FewShot) -> Iterator[tuple[list[Line], FewShot]]:
+    """What was said, and what the model wrote next; for a reply that nothing asked for, its beginning."""
+    said: list[Line] = []
+    written: list[Line] = []
+    for line in shot:
+        if line.kind is LineKind.THOUGHT:
+            written.append(line)
+        elif line.kind in _SAYS.values() or line.kind is LineKind.QUERY:
+            if line.kind is not LineKind.QUERY and not written:
+                yield list(said), (Line(line.kind, "", line.name),)
+            said += [*written, line]
+            written = []
+        else:
+            written.append(line)
+            yield list(said), tuple(written)
+
+
 @pytest.mark.parametrize("agent", AGENTS)
 def test_an_example_asked_as_it_is_gives_its_own_lines(agent: str) -> None:
-    shots = AGENTS[agent]
-    for shot in shots:
-        said: list[Line] = []
-        expected: list[Line] = []
-        for line in shot:
-            if line.kind is LineKind.QUERY:
-                said.append(line)
-            elif line.kind in (LineKind.FUNC_SAYS, LineKind.AGENT_SAYS):
-                if not expected:  # a reply that nothing asked for: the model begins to write it
-                    assert say(shots, said) == (Line(line.kind, "", line.name),)
-                said += [*expected, line]
-                expected = []
-            else:
-                expected.append(line)
-                if line.kind is not LineKind.THOUGHT:
-                    assert say(shots, said) == tuple(expected)
-                if line.kind is LineKind.RESPONSE:
-                    said += expected
-                    expected = []
+    for shot in AGENTS[agent]:
+        for said, written in turns(shot):
+            assert say(AGENTS[agent], said) == written
 
 
 @pytest.mark.parametrize(
