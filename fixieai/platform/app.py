@@ -54,6 +54,7 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
+    for_users("/api/sessions/{handle}/embeds", sessions.list_embeds, "GET"),
     for_agents("/api/userstorage/{owner}/{handle}", user_storage.list_values, "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.get_value, "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.put_value, "POST"),

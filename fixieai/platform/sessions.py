@@ -66,6 +66,12 @@ class Sessions:
         session = await self.find(caller, handle)
         return await self._database.read(messages.page, caller.user_id, session.id, after, limit)
 
+    async def messages_with_embeds(
+        self, caller: Caller, handle: str, after: int, limit: int
+    ) -> list[messages.Message]:
+        session = await self.find(caller, handle)
+        return await self._database.read(messages.with_embeds, caller.user_id, session.id, after, limit)
+
     async def newest_messages(
         self, caller: Caller, handle: str, before: int | None, limit: int
     ) -> list[messages.Message]:

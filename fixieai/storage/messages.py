@@ -110,6 +110,14 @@ def page(transaction: Transaction, owner_id: int, session_id: int, after: int, l
     return [Message(*row) for row in transaction.rows(_SQL["page"], params)]
 
 
+def with_embeds(
+    transaction: Transaction, owner_id: int, session_id: int, after: int, limit: int
+) -> list[Message]:
+    """As `page`, of the messages that have embeds."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "after": after, "limit": limit}
+    return [Message(*row) for row in transaction.rows(_SQL["with_embeds"], params)]
+
+
 def window(
     transaction: Transaction, owner_id: int, session_id: int, limit: int, before: int | None = None
 ) -> list[Message]:

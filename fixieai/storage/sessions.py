@@ -72,7 +72,7 @@ def touch(transaction: Transaction, owner_id: int, session_id: int, name: str | 
 
 
 def delete(transaction: Transaction, owner_id: int, session_id: int) -> bool:
-    """Deletes the session with its messages, queries and embeds; whether there was one."""
+    """Deletes the session with its messages and queries; whether there was one."""
     params: Params = {"owner_id": owner_id, "session_id": session_id}
     transaction.execute(_SQL["delete_queries"], params)
     return transaction.execute(_SQL["delete"], params) > 0

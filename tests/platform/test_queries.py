@@ -189,3 +189,19 @@ def test_a_func_that_fails_ends_an_offline_query_with_its_name_and_no_traceback(
     assert "Func[fail]" in answer.text
     assert "42" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_the_embeds_of_a_session_are_listed_with_where_they_are(platform: testing.Platform, http) -> None:
+    def draw(query: fixieai.Message) -> fixieai.Message:
+        picture = fixieai.Embed(content_type="text/plain")
+        picture.text = "(: "
+        return fixieai.Message("Here: #picture", embeds={"picture": picture})
+
+    platform.serve(fixieai.StandaloneAgent(draw), "painter")
+    session = platform.ask("painter", "Draw").session
+
+    [found] = http("GET", f"/api/sessions/{session}/embeds").json()["embeds"]
+
+    assert found["key"] == "picture"
+    assert found["embed"]["contentType"] == "text/plain"
+    assert fixieai.Embed("text/plain", found["embed"]["url"]).text == "(: "

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from fixieai import errors
-from fixieai.storage import messages, queries, sessions, usage, user_storage, users
+from fixieai.storage import messages, queries, sessions, user_storage, users
 from fixieai.storage.database import Database, connect, sqlite_path, sqlite_url
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.transaction import Transaction
@@ -182,14 +182,6 @@ async def test_two_hundred_sessions_at_once_keep_their_messages_apart_and_in_ord
     for number, session_id in enumerate(ids):
         stored = await database.read(messages.page, owner_id, session_id, 0, 100)
         assert [(m.position, m.text) for m in stored] == [(p, f"{number}:{p}") for p in range(1, 6)]
-
-
-async def test_a_limit_is_exact_however_many_ask_at_once(database: Database, owner_id: int) -> None:
-    counted = await asyncio.gather(
-        *(database.write(usage.increment, owner_id, "2026-01-31", 50) for _ in range(200))
-    )
-    assert sum(counted) == 50
-    assert await database.read(usage.used, owner_id, "2026-01-31") == 50
 
 
 async def test_closing_finishes_what_was_begun(file: pathlib.Path) -> None:

@@ -3,8 +3,7 @@ import sqlite3
 import pytest
 
 from fixieai import errors
-from fixieai.storage import embeds, messages, queries, sessions
-from fixieai.storage.embeds import Content
+from fixieai.storage import messages, queries, sessions
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.sqlite_connection import SqliteTransaction
 
@@ -13,7 +12,6 @@ def _converse(transaction: SqliteTransaction, owner_id: int, handle: str) -> int
     session = sessions.create(transaction, owner_id, handle)
     query = queries.begin(transaction, owner_id, session.id, None, NewMessage("query", "?"))
     queries.finish(transaction, owner_id, query.id, "answered", NewMessage("response", "!"))
-    embeds.put(transaction, owner_id, session.id, "a", Content("text/plain", "data:,x"))
     return session.id
 
 
@@ -74,7 +72,7 @@ def test_deleting_takes_all_of_a_session_and_nothing_of_another(
     assert len(messages.page(transaction, ann, doomed, 0, 10)) == 2
     assert sessions.delete(transaction, ann, doomed)
     assert not sessions.delete(transaction, ann, doomed)
-    for table in ("queries", "messages", "embeds"):
+    for table in ("queries", "messages"):
         left = connection.execute(f"SELECT DISTINCT session_id FROM {table}").fetchall()
         assert sorted(left) == sorted([(kept,), (others,)])
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fixieai import errors
-from fixieai.storage import api_keys, usage, users
+from fixieai.storage import api_keys, users
 from fixieai.storage.sqlite_connection import SqliteTransaction
 
 
@@ -32,14 +32,3 @@ def test_a_key_id_is_given_out_once_and_to_somebody(transaction: SqliteTransacti
         api_keys.create(transaction, ann, "k1", "again")
     with pytest.raises(errors.Conflict):
         api_keys.create(transaction, 12345, "k2", "nobody's")
-
-
-def test_usage_is_counted_by_person_and_day_up_to_the_limit(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
-    counted = [usage.increment(transaction, ann, "2026-01-31", 3) for _ in range(5)]
-    assert counted == [True, True, True, False, False]
-    assert usage.used(transaction, ann, "2026-01-31") == 3
-    assert usage.increment(transaction, ann, "2026-01-31", 4)
-    assert usage.used(transaction, ann, "2026-02-01") == usage.used(transaction, bob, "2026-01-31") == 0
-    assert not usage.increment(transaction, bob, "2026-01-31", 0)

@@ -92,6 +92,33 @@ async def _list_backwards(request: Request, caller: Caller, limit: int) -> Respo
     return JSONResponse({"messages": [message_json(message) for message in found], "next": following})
 
 
+async def list_embeds(request: Request, caller: Caller) -> Response:
+    """What messages carry, in order: of up to `limit` messages."""
+    limit = inputs.page_size(request)
+    found = await platform_of(request).sessions.messages_with_embeds(
+        caller, _handle(request), inputs.after_position(request), limit
+    )
+    following = found[-1].position if len(found) == limit else None
+    embeds = [embed for message in found for embed in _embeds_json(message)]
+    return JSONResponse({"embeds": embeds, "next": following})
+
+
+def _embeds_json(message: Message) -> list[dict[str, Any]]:
+    """`url` is the embed's own URI: what an agent gave, a `data:` URI mostly."""
+    return [
+        {
+            "key": key,
+            "embed": {
+                "id": f"{message.id}:{key}",
+                "contentType": embed["content_type"],
+                "created": message.created,
+                "url": embed["uri"],
+            },
+        }
+        for key, embed in json.loads(message.embeds).items()
+    ]
+
+
 def _handle(request: Request) -> str:
     handle: str = request.path_params["handle"]
     return handle

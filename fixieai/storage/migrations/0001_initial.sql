@@ -77,27 +77,10 @@ CREATE TABLE messages (
     UNIQUE (session_id, position)
 );
 
-CREATE TABLE embeds (
-    id INTEGER PRIMARY KEY,
-    session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    content_type TEXT NOT NULL,
-    uri TEXT NOT NULL,
-    created TEXT NOT NULL,
-    UNIQUE (session_id, key)
-);
-
 CREATE TABLE user_storage (
     user_id INTEGER NOT NULL REFERENCES users (id),
     agent_id TEXT NOT NULL,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (user_id, agent_id, key)
-);
-
-CREATE TABLE usage (
-    user_id INTEGER NOT NULL REFERENCES users (id),
-    day TEXT NOT NULL,
-    used INTEGER NOT NULL,
-    PRIMARY KEY (user_id, day)
 );

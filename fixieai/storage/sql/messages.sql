@@ -25,3 +25,11 @@ SELECT
 FROM sessions JOIN messages ON messages.session_id = sessions.id
 WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND position < :before
 ORDER BY position DESC LIMIT :limit;
+
+-- name: with_embeds
+SELECT
+    messages.id, session_id, query_id, position, type, messages.name, sender, text, embeds, model,
+    messages.created
+FROM sessions JOIN messages ON messages.session_id = sessions.id
+WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND position > :after AND embeds <> '{}'
+ORDER BY position LIMIT :limit;

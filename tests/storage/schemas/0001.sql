@@ -25,16 +25,6 @@ CREATE TABLE api_keys (
     revoked TEXT
 );
 INSERT INTO "api_keys" VALUES('3f786850e387550fdab836ed',3676696586953559480,'laptop','2026-11-21T11:53:25.348704+00:00',NULL);
-CREATE TABLE embeds (
-    id INTEGER PRIMARY KEY,
-    session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    content_type TEXT NOT NULL,
-    uri TEXT NOT NULL,
-    created TEXT NOT NULL,
-    UNIQUE (session_id, key)
-);
-INSERT INTO "embeds" VALUES(3676696586959263263,3676696586956085057,'1','text/plain','data:text/plain;base64,aGVsbG8=','2026-11-21T11:53:25.351208+00:00');
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY,
     session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
@@ -72,13 +62,6 @@ CREATE TABLE sessions (
     UNIQUE (owner_id, handle)
 );
 INSERT INTO "sessions" VALUES(3676696586956085057,3676696586953559480,'stormy-luxuriant-ferryboat','Roll a d20','ann/dice','2026-11-21T11:53:25.349645+00:00','2026-11-21T11:53:25.349924+00:00');
-CREATE TABLE usage (
-    user_id INTEGER NOT NULL REFERENCES users (id),
-    day TEXT NOT NULL,
-    used INTEGER NOT NULL,
-    PRIMARY KEY (user_id, day)
-);
-INSERT INTO "usage" VALUES(3676696586953559480,'2026-01-31',1);
 CREATE TABLE user_storage (
     user_id INTEGER NOT NULL REFERENCES users (id),
     agent_id TEXT NOT NULL,
