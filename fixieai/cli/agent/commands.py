@@ -13,6 +13,7 @@ agent = lazy.group(
         "serve": Entry("fixieai.cli.agent.serve:serve_agent", "Serve the current agent locally."),
         "list": Entry(f"{_LISTING}:list_agents", "List agents."),
         "show": Entry(f"{_LISTING}:show", "Show an agent."),
+        "register": Entry(f"{_LISTING}:register", "Tell the platform where an agent is served."),
         "delete": Entry(f"{_LISTING}:delete", "Delete an agent."),
     },
 )

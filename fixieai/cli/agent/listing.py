@@ -1,4 +1,4 @@
-"""Looking at agents: `fixie agent list`, `show` and `delete`."""
+"""Agents on the platform: `fixie agent list`, `show`, `register` and `delete`."""
 
 from typing import Any
 
@@ -52,6 +52,18 @@ def show(agent_id: str) -> None:
             output.say(f"{label}: {value}")
     for query in about.get("queries") or ():
         output.say(f"Sample query: {query}")
+
+
+@click.command(short_help="Tell the platform where an agent is served.")
+@click.argument("handle")
+@click.argument("url")
+@click.option("--description", help="What people read about it.")
+def register(handle: str, url: str, description: str | None) -> None:
+    """Register your agent HANDLE, served at URL by any program that speaks the agent protocol."""
+    agent = FixieClient().get_agent(handle)
+    agent.register(url, **({"description": description} if description else {}))
+    about = agent.get_metadata()
+    click.echo(f"Registered {about['agentId']} ({about['type']}) at {about['url']}")
 
 
 @click.command(short_help="Delete an agent.")
