@@ -11,6 +11,10 @@ from fixieai import credentials, errors
 
 _SECONDS = 15
 _SERVICE = "fixie-platform"
+_OTHER_HOME = (
+    "It was started with another FIXIE_HOME, or by another user: set FIXIE_HOME to the same folder, or "
+    "set FIXIE_API_KEY."
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,13 @@ def _key(api_url: str) -> str:
     except OSError as error:
         raise errors.ConfigurationError(f"The API key cannot be read: {error}") from error
     if key is None:
-        raise errors.ConfigurationError(
-            f"There is no API key for the platform at {api_url}. It was started with another FIXIE_HOME, or "
-            "by another user: set FIXIE_HOME to the same folder, or set FIXIE_API_KEY."
-        )
+        raise errors.ConfigurationError(f"There is no API key for the platform at {api_url}. {_OTHER_HOME}")
     return key
 
 
 def _reason(api_url: str, status_code: int, content: object) -> str:
     problem = content.get("error") if isinstance(content, dict) else None
-    text = problem.get("message") if isinstance(problem, dict) else None
+    text, code = (problem.get("message"), problem.get("code")) if isinstance(problem, dict) else (None, None)
+    if code == errors.InvalidCredential.code:
+        return f"The platform at {api_url} does not accept the API key of this machine. {_OTHER_HOME}"
     return f"The platform at {api_url} refused ({status_code}): {text or 'it gave no reason'}"
