@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
@@ -11,6 +12,7 @@ from fixieai.storage import messages, queries
 from fixieai.storage.database import Database
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.sessions import Session
+from fixieai.storage.transaction import Transaction
 
 USER = "user"
 ROUTING = "routing"
@@ -40,6 +42,7 @@ class Journal:
         self._session = session
         self._query_id: int | None = None
         self._recorded = 0
+        self._unstored: list[tuple[NewMessage, Event]] = []
         self._model: str | None = None
         self.is_finished = False
 
@@ -75,30 +78,43 @@ class Journal:
         self._run.publish(Event(LineKind.RESPONSE, text, sender, model=self._model, is_partial=True))
 
     async def record(self, line: Line, sender: str) -> None:
-        await self._append(_message(line, sender))
         text = shown_text(line.kind, line.name, line.text)
-        self._run.publish(Event(line.kind, text, sender, line.embeds))
+        await self._append(_message(line, sender), Event(line.kind, text, sender, line.embeds))
 
-    async def _append(self, message: NewMessage) -> None:
+    async def _append(self, message: NewMessage, event: Event) -> None:
+        """A thought waits for what it leads to: nothing happens in between, and a commit is saved."""
         if self._query_id is None:
             raise RuntimeError("the query has not begun")
-        await self._database.write(messages.append, self._owner_id, self._session.id, self._query_id, message)
+        self._unstored.append((message, event))
         self._recorded += 1
+        if message.type != LineKind.THOUGHT:
+            new = [message for message, _ in self._unstored]
+            await self._database.write(_append_all, self._owner_id, self._session.id, self._query_id, new)
+            self._publish_stored()
+
+    def _publish_stored(self) -> None:
+        for _, event in self._unstored:
+            self._run.publish(event)
+        self._unstored.clear()
 
     async def record_routing(self, agent_id: str) -> None:
         """The router's choice, as a message of its own."""
         routed = NewMessage(type=ROUTING, text=agent_id, sender="router")
-        await self._append(routed)
-        self._run.publish(Event(ROUTING, agent_id, "router"))
+        await self._append(routed, Event(ROUTING, agent_id, "router"))
 
     async def finish(self, line: Line, sender: str, failure: Failure | None = None) -> None:
         """Stores the last message together with the query's end."""
         if self._query_id is not None:
-            message = _message(line, sender, self._model)
-            code = failure.code if failure else None
+            thoughts = [message for message, _ in self._unstored]
+            ending = _Ending(_status(failure), failure.code if failure else None)
             await self._database.write(
-                queries.finish, self._owner_id, self._query_id, _ending(failure), message, code
+                _finish,
+                self._owner_id,
+                (self._session.id, self._query_id),
+                [*thoughts, _message(line, sender, self._model)],
+                ending,
             )
+            self._publish_stored()
         self.publish_end(line, sender, failure)
 
     def publish_end(self, line: Line, sender: str, failure: Failure | None) -> None:
@@ -116,7 +132,32 @@ class Journal:
         )
 
 
-def _ending(failure: Failure | None) -> queries.Ending:
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a query ended."""
+
+    status: queries.Ending
+    error_code: str | None
+
+
+def _append_all(
+    transaction: Transaction, owner_id: int, session_id: int, query_id: int, new: list[NewMessage]
+) -> None:
+    for message in new:
+        messages.append(transaction, owner_id, session_id, query_id, message)
+
+
+def _finish(
+    transaction: Transaction, owner_id: int, its_ids: tuple[int, int], new: list[NewMessage], ending: _Ending
+) -> None:
+    """Stores the last messages of a query, the answer last, and how it ended."""
+    session_id, query_id = its_ids
+    *thoughts, response = new
+    _append_all(transaction, owner_id, session_id, query_id, thoughts)
+    queries.finish(transaction, owner_id, query_id, ending.status, response, ending.error_code)
+
+
+def _status(failure: Failure | None) -> queries.Ending:
     if failure is None:
         return "answered"
     return queries.INTERRUPTED if failure.code == queries.INTERRUPTED else "failed"
