@@ -226,6 +226,8 @@ def test_an_example_asked_as_it_is_gives_its_own_lines(agent: str) -> None:
         ("dice", "Rolling 1d4", ["2"], ["4 1", "You rolled 2, for a total of 2."]),
         ("stock", "What's the price of MSFT?", ["310.50"], ["MSFT", "MSFT is trading at $310.50."]),
         ("stock", "what is the price of msft", ["310.5"], ["MSFT", "MSFT is trading at $310.5."]),
+        ("weather", "weather in london", ["1 2", "fog"], ["London", "1 2", "It's fog in London."]),
+        ("calculator", "what's 3 + 4", ["7"], ["3 + 4", "3 + 4 = 7."]),
         ("stock", "Price of AAPL, please", ["1,234"], ["AAPL", "AAPL is trading at $1,234."]),
         (
             "stock",
@@ -349,6 +351,11 @@ def test_what_differs_in_the_question_differs_in_the_steps_and_the_answer(
         ("helpers", "What's the population of Tokyo?"),
         ("helpers", "Tell me a joke"),
         ("helpers", "I flee"),
+        ("dice", "Don't roll a d20"),
+        ("notes", "Do not forget everything"),
+        ("weather", "What is the best weather app?"),
+        ("weather", "What's the weather in Paris and the price of GOOG?"),
+        ("weather", "What's the weather forecast for my garden party in Paris"),
         ("weather", "And tomorrow?"),
     ],
 )
@@ -357,6 +364,26 @@ def test_a_question_like_no_example_is_answered_honestly(agent: str, question: s
     assert "offline few-shot model" in answer
     assert answer.split("\n")[1] == f"- {AGENTS[agent][0][0].text}"
     assert len(answer.split("\n")) <= 4
+
+
+def test_scripts_without_spaces_are_imitated_too() -> None:
+    shots = read_agent("""
+Q: 北京的天气怎么样?
+Ask Func[weather]: 北京
+Func[weather] says: 晴
+A: 北京今天晴。
+""")
+    assert converse(shots, "上海的天气怎么样?", "雨") == ["上海", "上海今天雨。"]
+
+
+def test_an_embed_stands_for_an_embed() -> None:
+    shots = read_agent("""
+Q: What is in #image1?
+Ask Func[look]: #image1
+Func[look] says: a cat
+A: There is a cat in #image1.
+""")
+    assert converse(shots, "what's in #photo", "two dogs") == ["#photo", "There is two dogs in #photo."]
 
 
 def test_without_few_shots_the_answer_says_what_to_do() -> None:

@@ -26,6 +26,10 @@ RENDERINGS: dict[str, Prompt] = {
 IMPATIENT = {"FIXIE_LLM_FIRST_TOKEN_SECONDS": "0.25", "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "0.25"}
 
 
+def short(value: object) -> str:
+    return str(value)[:40]
+
+
 def patience(reply: Reply) -> dict[str, str]:
     return IMPATIENT if isinstance(reply, Hangs) else {}
 
@@ -74,9 +78,9 @@ async def hear(model: LanguageModel, rendering: str) -> tuple[list[Any], Excepti
         NoChoices(),
         Hangs(),
     ],
-    ids=str,
+    ids=short,
 )
-@pytest.mark.parametrize("streams", ["1", "0"])
+@pytest.mark.parametrize(("rendering", "streams"), [("tools", "1"), ("text", "1"), ("tools", "0")])
 async def test_what_fails_before_any_text_is_tried_again(
     serve, model_at, rendering: str, reply: Reply, streams: str
 ) -> None:
@@ -101,7 +105,7 @@ async def test_what_fails_before_any_text_is_tried_again(
         (NoChoices(), "an answer with nothing in it"),
         (Hangs(), "sent nothing for 0.25 s"),
     ],
-    ids=str,
+    ids=short,
 )
 async def test_what_always_fails_ends_with_the_reason(
     serve, model_at, rendering: str, reply: Reply, reason: str
@@ -201,7 +205,7 @@ def only(model: str, reply: Reply, other: Reply) -> Any:
 
 
 @pytest.mark.parametrize(
-    "reply", [Fails(500), Fails(401), Fails(404), Fails(400), Hangs(), NoChoices()], ids=str
+    "reply", [Fails(500), Fails(401), Fails(404), Fails(400), Hangs(), NoChoices()], ids=short
 )
 async def test_the_next_model_answers_when_the_first_does_not(
     serve, model_at, rendering: str, reply: Reply

@@ -178,9 +178,16 @@ class _Aligner:
         )
         while first < end and self._is_foreign(first, mine, is_name=is_name):
             first += 1
+        if is_name:  # and it ends before the next word that means something but is no name
+            words = (position for position in range(first, end) if self._is_plain_word(position))
+            end = next(words, end)
         while first < end and self._is_foreign(end - 1, mine, is_name=is_name):
             end -= 1
         return unit._replace(actual_first=first, actual_end=end)
+
+    def _is_plain_word(self, position: int) -> bool:
+        token = self._actual[position]
+        return token.is_content and not token.is_name and not token.is_mark
 
     def _is_foreign(self, position: int, mine: Sequence[Token], *, is_name: bool) -> bool:
         token = self._actual[position]

@@ -15,6 +15,8 @@ LIKE_ENOUGH = 0.5
 # What is used differs from question to question: it says little about how like two questions are.
 _USED_WORD = 0.35
 _USED_NAME = 0.1
+_FRAME_KEPT = 0.75
+_NEGATIONS = frozenset(("not", "no", "never", "nor", "none", "without", "except", "instead", "cannot", "don"))
 # "Forget everything" is no example of how to forget one thing.
 _NOT_REPLACEABLE = frozenset(("all", "anything", "everybody", "everyone", "everything", "nothing"))
 
@@ -99,14 +101,40 @@ class Pattern:
     def _is_about_the_same(self, alignment: Alignment, extra: Sequence[Token]) -> bool:
         """A word that says what is asked is the same. Where the example has none, nothing else is asked.
 
-        A further number always means something.
+        A further number or a "not" always means something; so do more words than are the same.
         """
-        if not self.is_passed_on and any(token.like in (NUMBER, EMBED) for token in extra):
+        told = [unit for position in self.telling if (unit := alignment.unit_of[position]) is not None]
+        same = sum(alignment.is_alike(unit) for unit in told)
+        if self.is_passed_on:
+            return same > 0 or not self.telling
+        if any(token.like in (NUMBER, EMBED) or token.key in _NEGATIONS for token in extra):
             return False
-        if self.telling:
-            units = (alignment.unit_of[position] for position in self.telling)
-            return any(unit is not None and alignment.is_alike(unit) for unit in units)
-        return not _has_content(extra)
+        unknown = sum(token.is_content for token in extra)
+        if not self.telling:
+            return unknown == 0 and self._frame_is_kept(alignment)
+        return same > 0 and unknown <= (0 if self._is_loose(alignment) else max(1, same))
+
+    def _frame_is_kept(self, alignment: Alignment) -> bool:
+        """Of the words around what is used, that say little each, nearly all are the same."""
+        frame = [
+            alignment.unit_of[position]
+            for position, token in enumerate(self.question.tokens)
+            if position not in self.wanted.tokens and not token.is_mark and not token.is_number
+        ]
+        kept = sum(unit is not None and alignment.is_alike(unit) for unit in frame)
+        return kept >= _FRAME_KEPT * len(frame)
+
+    def _is_loose(self, alignment: Alignment) -> bool:
+        """Common words stand for a name, and not even the word before it is the same: perhaps they do not."""
+        return any(
+            not alignment.is_alike(unit)
+            and unit.first in self.wanted.tokens
+            and self._is_name(unit.first)
+            and not any(token.is_name for token in self._other(alignment, unit))
+            and unit.first > 0
+            and alignment.unit_of[unit.first - 1] is None
+            for unit in alignment.units
+        )
 
     def _other(self, alignment: Alignment, unit: Unit) -> Sequence[Token]:
         return alignment.actual.tokens[unit.actual_first : unit.actual_end]

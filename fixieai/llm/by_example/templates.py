@@ -130,9 +130,8 @@ class _Maker:
         """Runs that begin here. Words that say nothing are no run; nor is one number of a list of them."""
         text = self._template.sources.texts[source]
         key = same_person(self._target.tokens[position].key)
-        for first, token in enumerate(text.tokens):
-            if same_person(token.key) != key:
-                continue
+        for first in text.positions.get(key, ()):
+            token = text.tokens[first]
             count = self._common(text, first, position)
             shown = text.tokens[first : first + count]
             if not any(token.is_content for token in shown):
@@ -143,10 +142,11 @@ class _Maker:
 
     def _common(self, text: Text, first: int, position: int) -> int:
         count = 0
-        for mine, other, taken in zip(
-            self._target.tokens[position:], text.tokens[first:], self._claimed[position:], strict=False
+        for mine, other in zip(
+            range(position, len(self._target.tokens)), range(first, len(text.tokens)), strict=False
         ):
-            if taken or same_person(mine.key) != same_person(other.key):
+            target, source = self._target.tokens[mine], text.tokens[other]
+            if self._claimed[mine] or same_person(target.key) != same_person(source.key):
                 break
             count += 1
         return count

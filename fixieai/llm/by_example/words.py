@@ -17,7 +17,8 @@ _MAXIMUM_TOKENS = 250
 _TOKEN = re.compile(
     r"(?P<embed>#\w+)"
     r"|(?P<number>(?:(?<![\w.)\]-])-)?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]{1,30})(?:\.[0-9]{1,30})?)"
-    r"|(?P<word>[^\W\d_]+)"
+    r"|(?P<letter>[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])"  # of scripts that write no spaces
+    r"|(?P<word>[^\W\d_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
     r"|(?P<mark>\S)"
 )
 
@@ -49,6 +50,7 @@ STOP_WORDS = frozenset(
     )
 )
 PREPOSITIONS = frozenset(("about", "as", "at", "for", "from", "in", "into", "of", "on", "that", "to", "with"))
+_OTHER_FORMS = {"an": "a", "s": "is", "re": "are", "m": "am", "ll": "will", "ve": "have"}
 POLITE_WORDS = frozenset(("please", "thanks", "thank", "kindly"))
 _TO_SECOND_PERSON = {
     "my": "your",
@@ -104,6 +106,14 @@ class Text:
         return [token.like for token in self.tokens]
 
     @cached_property
+    def positions(self) -> dict[str, list[int]]:
+        """Where each word is, `my` and `your` together."""
+        positions: dict[str, list[int]] = {}
+        for position, token in enumerate(self.tokens):
+            positions.setdefault(same_person(token.key), []).append(position)
+        return positions
+
+    @cached_property
     def numbers(self) -> list[Decimal]:
         return [Decimal(token.key) for token in self.tokens if token.is_number]
 
@@ -147,7 +157,7 @@ def _canonical(number: str) -> str:
 
 def _stem(word: str) -> str:
     if len(word) < 5:
-        return "a" if word == "an" else word
+        return _OTHER_FORMS.get(word, word)
     for ending in ("ing", "ed", "s"):
         if word.endswith(ending) and not word.endswith("ss"):
             return word.removesuffix(ending)
