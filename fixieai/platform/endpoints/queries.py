@@ -1,6 +1,7 @@
 """`POST /api/agents/{owner}/{handle}`: asking, in one piece or as a stream of lines."""
 
 import json
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, NotRequired
 
@@ -84,7 +85,9 @@ async def _lines(run: Run) -> AsyncIterator[bytes]:
 async def _whole(run: Run) -> Response:
     event = await run.result()
     failure = event.failure
-    headers = {"Retry-After": str(round(failure.retry_after))} if failure and failure.retry_after else None
+    headers = None
+    if failure is not None and failure.retry_after is not None:
+        headers = {"Retry-After": str(max(1, math.ceil(failure.retry_after)))}
     return JSONResponse(
         {"error": None, **event_json(event), "session": run.session},
         status_code=failure.status if failure else 200,
