@@ -26,6 +26,7 @@ class LanguageModel(Protocol):
 
         Raises:
             ModelUnavailable: after retries; the message says what failed and what to do.
+                After text was yielded it is `failures.AnswerBrokeOff`: what came is not the whole answer.
             ConfigurationError: a key is missing, or the model is unknown.
         """
 
