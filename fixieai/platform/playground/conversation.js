@@ -61,11 +61,13 @@ class Turn {
   #details = element("details", { className: "steps", open: true, hidden: true }, this.#count, this.#steps);
   #answer = element("div", { className: "answer" });
 
-  constructor(question) {
+  constructor(question, embeds) {
     this.question = question;
     this.element = element("article", { className: "turn" });
     if (question !== null) {
-      this.element.append(element("div", { className: "question" }, element("h3", { className: "hidden" }, "You"), question));
+      const heading = element("h3", { className: "hidden" }, "You");
+      const text = element("div", { className: "text" }, question);
+      this.element.append(element("div", { className: "question" }, heading, text, shownEmbeds(embeds, true)));
     }
     this.element.append(this.#details, this.#answer);
   }
@@ -120,9 +122,9 @@ export class Conversation {
     this.#log.replaceChildren(...instead);
   }
 
-  begin(question) {
+  begin(question, embeds = {}) {
     if (this.turn === null) this.#log.replaceChildren();
-    this.turn = new Turn(question);
+    this.turn = new Turn(question, embeds);
     this.#log.append(this.turn.element);
     this.#log.scrollTop = this.#log.scrollHeight;
   }
@@ -131,7 +133,7 @@ export class Conversation {
   add(message, isFinal = true) {
     const isNear = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 80;
     if (message.type === "query" && message.sentBy?.handle === "user") {
-      this.begin(message.text);
+      this.begin(message.text, message.embeds);
     } else {
       if (this.turn === null) this.begin(null);
       this.#extend(message, isFinal);

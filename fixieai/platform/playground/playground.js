@@ -11,7 +11,10 @@ const MILLISECONDS_BETWEEN_LOOKS = 15_000;
 
 const on = (id) => document.getElementById(id);
 const conversation = new Conversation(on("log"), (question) => submit(question));
-const view = { user: null, agents: [], agentId: null, session: null, reading: new AbortController(), isBehind: false };
+// `reading` ends what is being read; `isBehind`: the session holds more than is shown.
+const view = {
+  user: null, agents: [], agentId: null, session: null, reading: new AbortController(), isWaiting: false, isBehind: false,
+};
 
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
@@ -171,13 +174,14 @@ function describe(title) {
 // --- asking ---
 
 function setWaiting(isWaiting) {
-  on("send").hidden = isWaiting;
-  on("stop").hidden = !isWaiting;
+  view.isWaiting = isWaiting;
+  on("send").textContent = isWaiting ? "Stop waiting" : "Send";
+  on("send").classList.toggle("primary", !isWaiting);
 }
 
 /** Asks, in a new session where there is none, and shows what comes until the answer is there. */
 async function submit(question) {
-  view.isBehind ||= !on("stop").hidden;
+  view.isBehind ||= view.isWaiting;
   view.reading.abort();
   const { signal } = (view.reading = new AbortController());
   setWaiting(true);
@@ -330,7 +334,7 @@ function openMenu(isOpen) {
 on("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = on("question").value.trim();
-  if (!question || on("send").hidden) return;
+  if (!question || view.isWaiting) return;
   on("question").value = "";
   submit(question);
 });
@@ -339,7 +343,11 @@ on("question").addEventListener("keydown", (event) => {
   event.preventDefault();
   on("composer").requestSubmit();
 });
-on("stop").addEventListener("click", stopWaiting);
+on("send").addEventListener("click", (event) => {
+  if (!view.isWaiting) return;
+  event.preventDefault();
+  stopWaiting();
+});
 on("menu").addEventListener("click", () => openMenu(on("backdrop").hidden));
 on("backdrop").addEventListener("click", () => openMenu(false));
 on("confirm").addEventListener("click", ({ target }) => target.value && on("confirm").close(target.value));
