@@ -1,0 +1,18 @@
+"""The rows of the table by name, in its order."""
+
+from collections.abc import Callable, Mapping
+
+from benchmarks.rows import func, imports, install, latency, memory, query, start, turn, written
+from benchmarks.table import Row
+
+ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
+    "query": query.measure,
+    "func": func.measure,
+    "turn": turn.measure,
+    "imports": imports.measure,
+    "start": start.measure,
+    "written": written.measure,
+    "memory": memory.measure,
+    "install": install.measure,
+    "latency": latency.measure,
+}

@@ -1,0 +1,34 @@
+"""The cheap rows in quick mode: that each is measured, not how fast anything is."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _run(*arguments: str) -> str:
+    command = [sys.executable, "-m", "benchmarks", "--quick", *arguments]
+    return subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True, timeout=100).stdout
+
+
+def test_every_cheap_row_has_a_ratio_to_its_floor() -> None:
+    rows = json.loads(_run("--json", "query", "func", "imports", "written"))
+
+    assert len(rows) >= 7
+    assert all(row["ratio"] > 0 for row in rows), rows
+
+
+def test_the_table_says_whether_the_budget_is_kept() -> None:
+    head, _, *rows = _run("install").splitlines()
+
+    assert [cell.strip() for cell in head.split("|")] == [
+        "what",
+        "floor",
+        "ours",
+        "ratio",
+        "budget",
+        "verdict",
+    ]
+    assert all(row.split("|")[-1].strip() in ("within", "OVER") for row in rows)
