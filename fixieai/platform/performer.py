@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fixieai import errors
 from fixieai.llm.base import LanguageModel
+from fixieai.llm.failures import AnswerBrokeOff
 from fixieai.llm.models import Models
 from fixieai.platform import builtin_funcs
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
@@ -119,6 +120,7 @@ class _Performer:
         self._model = model
         self._path = path
         self._is_outermost = len(path) == 1
+        self._is_answer_seen = False
 
     async def perform(self, effect: Effect) -> Reply:
         match effect:
@@ -140,6 +142,16 @@ class _Performer:
             await journal.finish(line, self._program.agent_id)
 
     async def _call_llm(self, effect: CallLlm) -> Completion:
+        """An answer that broke off is asked for once more, unless the person has seen its beginning."""
+        self._is_answer_seen = False
+        try:
+            return await self._completion(effect)
+        except AnswerBrokeOff:
+            if self._is_answer_seen:
+                raise
+            return await self._completion(effect)
+
+    async def _completion(self, effect: CallLlm) -> Completion:
         wanted = self._program.llm_settings
         settings = LlmSettings(
             model=wanted.model,
@@ -163,6 +175,7 @@ class _Performer:
 
     def _publish(self, partial: str | None) -> None:
         if partial:
+            self._is_answer_seen = True
             self._context.journal.publish_partial(partial, self._program.agent_id)
 
     async def _call_func(self, effect: CallFunc) -> Message:

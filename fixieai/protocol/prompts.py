@@ -79,7 +79,7 @@ Prompt = ChatPrompt | TextPrompt | TranscriptPrompt
 class LlmSettings:
     """What the agent asks of its model; None leaves it to the platform.
 
-    `model` is `owner/model`, as in `openai/gpt-4.1-mini`; `maximum_tokens` counts the answer's tokens.
+    `model` is `owner/model`, as in `openai/gpt-6-luna`; `maximum_tokens` counts the answer's tokens.
     """
 
     model: str | None = None

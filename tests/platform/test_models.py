@@ -144,6 +144,13 @@ def test_a_model_that_fails_ends_the_query_with_a_clear_message(dice, rendering,
     assert "You" not in given.text.split()
 
 
+def test_half_a_request_for_a_func_is_asked_for_again(dice) -> None:
+    script = [BreaksOff("Thought: two dice.\nAsk Func[roll"), ROLL_BY_TEXT, Says(f"A: {ANSWER}")]
+    with answered_by(script, dice, FIXIE_LLM_RENDERING="text") as (platform, server):
+        assert platform.ask("dice", "Roll 2d20").text == ANSWER
+    assert len(server.requests) == 3
+
+
 def test_a_model_that_is_not_there_is_named(dice) -> None:
     with answered_by([], dice, FIXIE_LLM_BASE_URL="http://127.0.0.1:1/v1") as (platform, _):
         given = platform.ask("dice", "Roll 2d20")
@@ -153,7 +160,7 @@ def test_a_model_that_is_not_there_is_named(dice) -> None:
 
 
 def test_an_agent_that_wants_a_model_without_a_key_is_told_in_three_lines() -> None:
-    settings = fixieai.LlmSettings(model="openai/gpt-4.1-mini")
+    settings = fixieai.LlmSettings(model="openai/gpt-6-luna")
     agent = fixieai.CodeShotAgent("I talk.", [], llm_settings=settings)
     with testing.platform(ModelSettings()) as platform:
         platform.serve(agent, "talker")
