@@ -18,7 +18,8 @@ USER = "user"
 ROUTING = "routing"
 _NAME_LENGTH = 80
 _PLAIN = (LineKind.QUERY, LineKind.RESPONSE)
-_KINDS = frozenset(LineKind)
+_KINDS: dict[str, LineKind] = {kind.value: kind for kind in LineKind}
+_NO_EMBEDS = "{}"
 
 
 def shown_text(kind: str, name: str, text: str) -> str:
@@ -29,6 +30,8 @@ def shown_text(kind: str, name: str, text: str) -> str:
 
 
 def dump_embeds(embeds: Mapping[str, Embed]) -> str:
+    if not embeds:
+        return _NO_EMBEDS
     return json.dumps({key: {"content_type": e.content_type, "uri": e.uri} for key, e in embeds.items()})
 
 
@@ -174,7 +177,9 @@ def _message(line: Line, sender: str, model: str | None = None) -> NewMessage:
     )
 
 
-def load_embeds(text: str) -> dict[str, Embed]:
+def load_embeds(text: str) -> Mapping[str, Embed]:
+    if text == _NO_EMBEDS:
+        return {}
     return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
 
 
@@ -183,9 +188,10 @@ def conversation(newest: list[messages.Message], agent_id: str) -> list[Line]:
     lines: list[Line] = []
     turn: list[Line] = []
     for message in newest:
-        if message.type not in _KINDS or message.sender not in (USER, agent_id):
+        kind = _KINDS.get(message.type)
+        if kind is None or message.sender not in (USER, agent_id):
             continue
-        line = Line(LineKind(message.type), message.text, message.name, load_embeds(message.embeds))
+        line = Line(kind, message.text, message.name, load_embeds(message.embeds))
         turn = [line] if line.kind is LineKind.QUERY else [*turn, line]
         if line.kind is LineKind.RESPONSE and turn[0].kind is LineKind.QUERY:
             lines += turn
