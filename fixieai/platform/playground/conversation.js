@@ -49,7 +49,7 @@ function shownStep({ type, text, embeds }) {
   const files = shownEmbeds(embeds, false);
   if (said.length <= SHOWN_LENGTH && !said.includes("\n")) return [label, " ", said, files];
   const beginning = said.split("\n", 1)[0].slice(0, SHOWN_LENGTH);
-  const summary = element("summary", {}, label, " ", `${beginning}…`);
+  const summary = element("summary", {}, label, " ", element("span", { className: "beginning" }, `${beginning}…`));
   return [element("details", {}, summary, element("pre", {}, said)), files];
 }
 
