@@ -48,9 +48,15 @@ class Registrar:
         """`{"username", "defaultModel", ...}` of the person whose key this machine has."""
         return self._call("GET", "/api/user")
 
-    def register(self, username: str, handle: str, agent_url: str | None) -> None:
-        """Makes the agent known at this address, or, with None, as not running."""
+    def register(self, username: str, handle: str, agent_url: str) -> None:
+        """Makes the agent known at this address."""
         self._call("PUT", f"/api/agents/{username}/{handle}", {"url": agent_url})
+
+    def unregister(self, username: str, handle: str, agent_url: str) -> None:
+        """Says that the agent no longer runs there, unless it was registered elsewhere meanwhile."""
+        path = f"/api/agents/{username}/{handle}"
+        if self._call("GET", path)["url"] == agent_url:
+            self._call("PUT", path, {"url": None})
 
     def chat_url(self, agent_id: str) -> str:
         """The address of the web page to chat with the agent, with a code in it that opens it once."""

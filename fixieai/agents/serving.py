@@ -132,7 +132,7 @@ class _Place:
     def unregister(self) -> None:
         """The platform may be gone already, which comes to the same."""
         with contextlib.suppress(errors.FixieError):
-            self.registrar.register(self.username, self.handle, None)
+            self.registrar.unregister(self.username, self.handle, self.url)
 
     def keep_registered(self) -> None:
         """Registers again whenever a platform that went away is back. Never returns."""

@@ -119,6 +119,11 @@ class PlatformConnection:
         """
         return self._exchange("POST", url, data, ANSWER_SECONDS)
 
+    def page_with_code(self, page_url: str) -> str:
+        """A page of this platform with a code that signs a browser in, once, within 15 minutes."""
+        code = self.post(f"{self.url}/api/browser-codes")["code"]
+        return f"{page_url}#code={code}"
+
     def put(self, url: str, data: Any) -> Any:
         """As `post`, with PUT."""
         return self._exchange("PUT", url, data, ANSWER_SECONDS)

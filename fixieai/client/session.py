@@ -40,6 +40,10 @@ class Session:
         """The web page of the session."""
         return f"{self._client.url}/sessions/{connection.quoted(self._session_id)}"
 
+    def page_with_code(self) -> str:
+        """The web page of the session, with a code that signs a browser in, once, within 15 minutes."""
+        return self._client.page_with_code(self.session_url)
+
     @property
     def frontend_agent_id(self) -> str | None:
         """The agent that answers, or None when the platform chooses one for each query."""

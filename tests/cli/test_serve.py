@@ -73,7 +73,7 @@ def test_a_tunnel_asked_for_is_said_not_to_be_opened(platform_cli, echo):
 
 def test_a_port_in_use_is_an_error_that_says_so(platform_cli, echo):
     agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
-    port = agent.wait_for("is served at").rpartition("127.0.0.1:")[2].split()[0]
+    port = agent.wait_for("is served at").partition("served at http://127.0.0.1:")[2].split()[0]
     assert "in use" in platform_cli("serve", "dice", "--port", port, code=1).stderr
     agent.stop()
 

@@ -6,7 +6,7 @@ import re
 from fixieai import errors
 
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)", re.ASCII)
-_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*?)(?<!\\)(?P=quote)\s*(?:#.*)?""")
+_QUOTED = re.compile(r"""(?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)")\s*(?:\#.*)?""")
 _COMMENT = re.compile(r"(?:^|\s+)#.*")
 _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\"": '"', r"\\": "\\"}
 
@@ -39,6 +39,6 @@ def _value(text: str) -> str:
     quoted = _QUOTED.fullmatch(text)
     if quoted is None:
         return _COMMENT.sub("", text).strip()
-    if quoted["quote"] == "'":
-        return quoted["text"]
-    return re.sub(r"\\[nt\"\\]", lambda escape: _ESCAPES[escape[0]], quoted["text"])
+    if quoted["single"] is not None:
+        return quoted["single"]
+    return re.sub(r"\\[nt\"\\]", lambda escape: _ESCAPES[escape[0]], quoted["double"])

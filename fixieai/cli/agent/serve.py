@@ -86,6 +86,8 @@ def _announce(agent: ServedAgent) -> bool:
     sample = agent.sample_query()
     if sample:
         output.hint(f'Try: fixie query -a {agent.agent_id.partition("/")[2]} "{sample}"')
+    if agent.registrations == 1:
+        output.hint(f"Chat: {agent.chat_page()}")
     return True
 
 

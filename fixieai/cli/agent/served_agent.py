@@ -44,6 +44,7 @@ class ServedAgent:
         self.agent_id = f"{client.get_current_username()}/{source.config.handle}"
         self.url = server.url_of(listening)
         self._child: processes.Child | None = None
+        self.registrations = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,6 +75,11 @@ class ServedAgent:
             arguments, variables, folder=self._source.file.parent, listening=self._listening, log=self._log
         )
 
+    def chat_page(self) -> str:
+        """The web page to chat with the agent, signed in once."""
+        page = self._client.get_agent_page_url(self.agent_id)
+        return self._client.page_with_code(page)
+
     def stop(self) -> None:
         """Stops the process, if there is one."""
         if self._child:
@@ -92,6 +98,7 @@ class ServedAgent:
         if config.name is not None:
             about["name"] = config.name
         self._client.get_agent(self.agent_id).register(self.url, **about)
+        self.registrations += 1
 
     def sample_query(self) -> str | None:
         """A question that the agent says it answers."""

@@ -168,6 +168,7 @@ def show_message(message: dict[str, Any]) -> None:
 
 
 def _browse(session: Session) -> int:
-    click.echo(session.session_url)
-    webbrowser.open(session.session_url)
+    page = session.page_with_code()
+    click.echo(page)
+    webbrowser.open(page)
     return 0
