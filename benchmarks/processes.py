@@ -16,13 +16,14 @@ from typing import IO, Any, Self
 
 ROOT = pathlib.Path(__file__).parent.parent
 _ADDRESS = re.compile(r"http://[\w.]+:\d+")
-_OURS = ("FIXIE_", "OPENAI_", "OLLAMA_")
+# Settings of the product; and one that would have each start compile the product's own modules anew.
+_LEFT_OUT = ("FIXIE_", "OPENAI_", "OLLAMA_", "PYTHONDONTWRITEBYTECODE")
 _STOP_SECONDS = 20.0
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with none of the product's settings but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    """This process's environment as a user's would be, with these variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
     return {**kept, **variables}
 
 

@@ -2,7 +2,7 @@
 
 from benchmarks import system
 from benchmarks.load import Load
-from benchmarks.measuring import cpu_of, medians
+from benchmarks.measuring import best, cpu_of
 from benchmarks.processes import Child
 from benchmarks.table import Row
 
@@ -17,7 +17,7 @@ def measure(quick: bool) -> list[Row]:
         def calling(func: str) -> Load:
             return Load(f"{running.agent_url}/{func}", lambda: body, token=running.token)
 
-        found = medians(
+        found = best(
             {
                 "floor": cpu_of(bare, Load(f"{bare.address()}/func", lambda: body), calls),
                 "async": cpu_of(running.agent, calling("roll"), calls),

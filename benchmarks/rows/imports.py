@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks.measuring import medians
+from benchmarks.measuring import best
 from benchmarks.processes import ROOT, environment
 from benchmarks.table import Row
 
@@ -20,7 +20,7 @@ def measure(quick: bool) -> list[Row]:
     measures = {name: _cpu_of(statement) for name, statement in _STATEMENTS.items()}
     for run in measures.values():
         run()  # compiles what was never imported before
-    found = medians(measures, 2 if quick else 15)
+    found = best(measures, 2 if quick else 15)
     over_bare = {name: 1e3 * (seconds - found["bare"]) for name, seconds in found.items()}
     return [
         Row(f"`{name}`, CPU over bare Python", "ms", over_bare[name], over_bare["floor"], budget=250)

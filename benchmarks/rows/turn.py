@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from benchmarks import system
 from benchmarks.load import Load
-from benchmarks.measuring import cpu_of, medians
+from benchmarks.measuring import best, cpu_of
 from benchmarks.processes import Child
 from benchmarks.system import System
 from benchmarks.table import Row
@@ -37,7 +37,7 @@ def measure(quick: bool) -> list[Row]:
             return running.asking(session, callers=1)
 
         fewest, most = sent_in(next(new_sessions)), sent_in(long)
-        found = medians(
+        found = best(
             {
                 "floor_few": cpu_of(relay, relayed(fewest), 5 * calls),
                 "floor_many": cpu_of(relay, relayed(most), 5 * calls),
