@@ -39,7 +39,7 @@ class ConnectionLimits:
     Attributes:
         unread_seconds: for a client that does not read its answer.
         drain_seconds: at shutdown, how long an idle connection may still bring a request, so that
-            one already on its way is answered.
+            one already on its way is answered; the same after a stream that had promised to stay open.
         maximum_connections: beyond it a new connection takes the place of an idle one, or gets 503.
         maximum_pipelined: requests waiting behind the one being answered.
     """
@@ -185,13 +185,16 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             if self._due == 0:
                 self._hang_up()
+        elif self._is_draining and self._due == 0:
+            self._look_again_in(self.limits.drain_seconds)
 
     # The server's side
 
     def shutdown(self) -> None:
         self._is_draining = True
         if self._due > 0:
-            self.cycle.keep_alive = False
+            # A head that is out has not said that the connection ends with its answer.
+            self.cycle.keep_alive = self.cycle.keep_alive and self.cycle.response_started
         elif self.incoming.phase is not Phase.REFUSED:
             self._look_again_in(self.limits.drain_seconds)
 

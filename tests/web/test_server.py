@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fixieai import errors
@@ -33,6 +33,15 @@ async def _slow(request: Request) -> Response:
     return PlainTextResponse("slow but whole")
 
 
+async def _stream(request: Request) -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"begun, "
+        await asyncio.sleep(0.4)
+        yield b"ended"
+
+    return StreamingResponse(pieces())
+
+
 async def _endless(request: Request) -> Response:
     await asyncio.sleep(600)
     return PlainTextResponse("never")
@@ -41,7 +50,12 @@ async def _endless(request: Request) -> Response:
 def _app(
     lifespan: Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]] | None = None,
 ) -> Starlette:
-    routes = [Route("/", _hello), Route("/slow", _slow), Route("/endless", _endless)]
+    routes = [
+        Route("/", _hello),
+        Route("/slow", _slow),
+        Route("/endless", _endless),
+        Route("/stream", _stream),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -195,6 +209,23 @@ def test_a_request_on_its_way_while_the_server_stops_is_answered() -> None:
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     time.sleep(0.3)
+    client.request("GET", "/")
+    response = client.getresponse()
+    assert (response.read(), response.headers["connection"]) == (b"hello", "close")
+    stopping.join()
+    client.close()
+
+
+def test_a_stream_that_had_promised_to_keep_its_connection_open_may_still_bring_a_request() -> None:
+    server = BackgroundServer(_app(), bind("127.0.0.1", 0), ServerSettings(grace_seconds=5))
+    server.start()
+    client = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    client.request("GET", "/stream")
+    streamed = client.getresponse()
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    assert (streamed.read(), streamed.headers["connection"]) == (b"begun, ended", None)
+    time.sleep(0.1)
     client.request("GET", "/")
     response = client.getresponse()
     assert (response.read(), response.headers["connection"]) == (b"hello", "close")
