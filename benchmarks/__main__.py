@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 
 from benchmarks.rows import ROWS
@@ -11,6 +12,7 @@ from benchmarks.table import Row, render
 
 def main() -> None:
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the children are ended, too
     rows: list[Row] = []
     for name in arguments.rows or ROWS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
