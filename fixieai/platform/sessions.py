@@ -38,6 +38,9 @@ class Sessions:
         if frontend_agent_id is not None:
             program = await self._registry.program(caller, frontend_agent_id)
             frontend_agent_id = program.agent_id
+        return await self._open(caller, frontend_agent_id)
+
+    async def _open(self, caller: Caller, frontend_agent_id: str | None) -> Session:
         for _ in range(_TRIES_FOR_A_HANDLE):
             try:
                 return await self._database.write(
@@ -93,7 +96,7 @@ class Sessions:
         if program is None:
             program = await self._named(caller, agent, session)
         if session is None:
-            session = await self.create(caller, program.agent_id if program else None)
+            session = await self._open(caller, program.agent_id if program else None)
         question = dataclasses.replace(message, text=text)
         return self._runner.start(Query(caller, session, program, message, question))
 
