@@ -1,4 +1,4 @@
-"""Fixtures for every test: asyncio as the one async backend, and an environment that holds nothing of ours."""
+"""Fixtures for every test: asyncio as the async backend, and an environment that holds nothing of ours."""
 
 import os
 

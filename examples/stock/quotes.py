@@ -12,7 +12,7 @@ PRICES = {"GOOG": 174.25, "MSFT": 415.5, "AAPL": 226.75, "NVDA": 138.0}
 class QuoteHandler(http.server.BaseHTTPRequestHandler):
     """One quote a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+    def do_GET(self) -> None:  # the name that http.server calls
         price = PRICES.get(self.path.removeprefix("/quote/"))
         content = {"error": "unknown ticker"} if price is None else {"price": price}
         body = json.dumps(content).encode()
