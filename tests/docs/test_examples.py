@@ -23,7 +23,9 @@ def _own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def blocks(*places: pathlib.Path) -> list[CodeExample]:
     # .py files in docs/ are no examples.
-    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.glob("*.md")))]
+    files = [
+        file for place in places for file in ([place] if place.is_file() else sorted(place.glob("*.md")))
+    ]
     return [block for block in find_examples(*files) if block.prefix in ("py", "python")]
 
 

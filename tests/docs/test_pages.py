@@ -1,0 +1,102 @@
+"""What pages list is what there is: routes, limits, public names, providers."""
+
+import pathlib
+import re
+
+import pytest
+
+import fixieai
+from fixieai import errors, testing
+from fixieai.llm.providers import PROVIDERS
+from fixieai.llm.settings import CallLimits
+from fixieai.platform.app import ROUTES
+from fixieai.platform.settings import QueryLimits
+from fixieai.web import problems
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+_ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^` ]*)`")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text("utf-8")
+
+
+def numbers(text: str) -> dict[str, float]:
+    """`FIXIE_...` in a table, with the default beside it."""
+    return {
+        name: float(value) for name, value in re.findall(r"^\| `(FIXIE_\w+)` \| (\d+) \|", text, re.MULTILINE)
+    }
+
+
+def test_every_route_of_the_platform_is_described_and_no_other() -> None:
+    described = page("http.md").partition("## Agents in any language")[0]
+
+    there = {
+        (method, re.sub(r":\w+}", "}", route.path))
+        for route in ROUTES
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+    assert set(_ROUTE.findall(described)) == there
+
+
+def test_every_public_route_is_under_that_heading() -> None:
+    public = page("http.md").partition("### Without a key")[2].partition("### Errors")[0]
+
+    assert {path for _, path in _ROUTE.findall(public)} == {
+        route.path for route in ROUTES if route.name == "public"
+    }
+
+
+def test_errors_are_listed_with_their_status() -> None:
+    table = page("http.md").partition("### Errors")[2].partition("## Agents")[0]
+    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", table, re.MULTILINE)
+    listed = {(int(status), code) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
+
+    known = {
+        (int(kind.status), kind.code)
+        for module in (errors, problems)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, errors.FixieError)
+    }
+    assert listed <= known | {(503, "interrupted")}
+
+
+def test_defaults_of_limits_are_true() -> None:
+    limits, calls = QueryLimits(), CallLimits()
+
+    assert numbers(page("platform.md")) == {
+        "FIXIE_QUERY_SECONDS": limits.query_seconds,
+        "FIXIE_AGENT_SECONDS": limits.agent_seconds,
+        "FIXIE_MAXIMUM_STEPS": limits.steps,
+        "FIXIE_MAXIMUM_HOPS": limits.hops,
+    }
+    assert numbers(page("models.md")) == {
+        "FIXIE_LLM_CONNECT_SECONDS": calls.connect_seconds,
+        "FIXIE_LLM_FIRST_TOKEN_SECONDS": calls.first_token_seconds,
+        "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": calls.between_tokens_seconds,
+        "FIXIE_LLM_TOTAL_SECONDS": calls.total_seconds,
+        "FIXIE_LLM_RETRIES": calls.retries,
+        "FIXIE_LLM_LONGEST_WAIT_SECONDS": calls.longest_wait_seconds,
+        "FIXIE_LLM_STREAM": 1,
+    }
+
+
+@pytest.mark.parametrize("owner", PROVIDERS)
+def test_every_provider_has_its_row(owner: str) -> None:
+    provider = PROVIDERS[owner]
+    (row,) = re.findall(rf"^\| `{owner}` \|.*$", page("models.md"), re.MULTILINE)
+
+    assert f"`{provider.key_variable}`" in row
+    assert ("not needed" in row) is not provider.needs_key
+    assert row.endswith(f"| {provider.rendering} |")
+
+
+def test_every_public_name_has_its_reference() -> None:
+    reference = page("reference.md")
+    names = [f"fixieai.{name}" for name in fixieai.__all__ if name != "__version__"]
+    names += [f"fixieai.testing.{name}" for name in testing.__all__]
+
+    missing = [name for name in names if f"::: {name}\n" not in reference]
+
+    assert missing == ["fixieai.DocumentCorpus"]  # the same class as UrlDocumentCorpus, and the page says so
