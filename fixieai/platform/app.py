@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -26,11 +26,10 @@ from fixieai.storage import home_lock
 from fixieai.storage import queries as query_rows
 from fixieai.storage.database import Database, connect
 from fixieai.storage.messages import NewMessage
-from fixieai.web import egress, guard, problems
+from fixieai.web import egress, guard, problems, server
 
 _logger = logging.getLogger("fixieai.platform")
 _MAXIMUM_BODY_BYTES = 8 * 1024 * 1024
-_GRACE_SECONDS = 8.0
 
 ROUTES: list[Route] = [
     public("/healthz", users.health, "GET"),
@@ -84,7 +83,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         if interrupted:
             _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
         yield platform
-        await platform.runner.shut_down(_GRACE_SECONDS)
+        await platform.runner.stopped()
 
 
 async def _compose(
@@ -121,10 +120,10 @@ def build_app(settings: Settings) -> ASGIApp:
     """The whole server. It opens its home when the server starts it (ASGI lifespan)."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with open_platform(settings) as platform:
             app.state.platform = platform
-            yield
+            yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     return guard.Guard(app, _guard_settings(settings))

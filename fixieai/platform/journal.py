@@ -1,5 +1,6 @@
 """The transcript of one running query: each line is on disk before anything else learns of it."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Journal:
         self._recorded = 0
         self._unstored: list[tuple[NewMessage, Event]] = []
         self._model: str | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.is_finished = False
 
     @property
@@ -91,14 +93,15 @@ class Journal:
         self._unstored.append((message, event))
         self._recorded += 1
         if message.type != LineKind.THOUGHT:
-            new = [message for message, _ in self._unstored]
+            # Not tried again by `finish`: a write goes on when its caller is cancelled.
+            lines, self._unstored = self._unstored, []
+            new = [message for message, _ in lines]
             await self._database.write(_append_all, self._owner_id, self._session.id, self._query_id, new)
-            self._publish_stored()
+            self._publish(lines)
 
-    def _publish_stored(self) -> None:
-        for _, event in self._unstored:
+    def _publish(self, stored: list[tuple[NewMessage, Event]]) -> None:
+        for _, event in stored:
             self._run.publish(event)
-        self._unstored.clear()
 
     async def record_routing(self, agent_id: str) -> None:
         """The router's choice, as a message of its own."""
@@ -106,9 +109,18 @@ class Journal:
         await self._append(routed, Event(ROUTING, agent_id, "router"))
 
     async def finish(self, line: Line, sender: str, failure: Failure | None = None) -> None:
-        """Stores the last message together with the query's end."""
+        """Stores the last message together with the query's end.
+
+        The first ending that can be stored counts, also when its caller is cancelled meanwhile.
+        """
+        if self._ending is None or (self._ending.done() and self._ending.exception() is not None):
+            self._ending = asyncio.create_task(self._finish(line, sender, failure))
+        await asyncio.shield(self._ending)
+
+    async def _finish(self, line: Line, sender: str, failure: Failure | None) -> None:
         if self._query_id is not None:
-            thoughts = [message for message, _ in self._unstored]
+            lines, self._unstored = self._unstored, []
+            thoughts = [message for message, _ in lines]
             ending = _Ending(_status(failure), failure.code if failure else None)
             await self._database.write(
                 _finish,
@@ -117,7 +129,7 @@ class Journal:
                 [*thoughts, _message(line, sender, self._model)],
                 ending,
             )
-            self._publish_stored()
+            self._publish(lines)
         self.publish_end(line, sender, failure)
 
     def publish_end(self, line: Line, sender: str, failure: Failure | None) -> None:

@@ -60,13 +60,18 @@ class QueryRunner:
         self._services = services
         self._turns: dict[int, _Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._takes_queries = True
+        self._interrupting: asyncio.Task[None] | None = None
 
     def start(self, query: Query) -> Run:
         """Begins the query, or queues it behind those of its session.
 
         Raises:
             Conflict: too many queries wait in this session.
+            ServiceUnavailable: the platform is about to end.
         """
+        if not self._takes_queries:
+            raise errors.ServiceUnavailable("The platform is shutting down.")
         waiting = self._services.limits.waiting_per_session
         turn = self._turns.setdefault(query.session.id, _Turn())
         if turn.holders > waiting:
@@ -80,14 +85,24 @@ class QueryRunner:
         task.add_done_callback(self._tasks.discard)
         return run
 
-    async def shut_down(self, grace_seconds: float) -> None:
-        """Lets running queries finish for a while, then marks the rest interrupted."""
+    def stop(self) -> None:
+        """Gives queries `grace_seconds` more, then marks those that run interrupted. Again is harmless."""
+        if self._interrupting is None:
+            self._interrupting = asyncio.create_task(self._interrupt_later())
+
+    async def stopped(self) -> None:
+        """Stops, and returns when no query runs any more."""
+        self.stop()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_seconds)
+            await asyncio.wait(self._tasks, timeout=2 * self._services.limits.grace_seconds)
+        if self._interrupting is not None:
+            self._interrupting.cancel()
+
+    async def _interrupt_later(self) -> None:
+        await asyncio.sleep(self._services.limits.grace_seconds)
+        self._takes_queries = False
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_seconds)
 
     @contextlib.asynccontextmanager
     async def _in_turn(self, session_id: int, turn: _Turn) -> AsyncIterator[None]:

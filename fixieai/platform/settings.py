@@ -14,7 +14,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What ends a query. Seconds are wall-clock."""
+    """What ends a query. Seconds are wall-clock.
+
+    `grace_seconds` is what running queries get when the platform stops. It is less than the
+    server's own, so that whoever waits is told how the query ended.
+    """
 
     hops: int = 8
     steps: int = 20
@@ -22,6 +26,7 @@ class QueryLimits:
     agent_seconds: float = 60.0
     waiting_per_session: int = 32
     history_messages: int = 200
+    grace_seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ run_foreground(app, sock)                      # returns after Ctrl-C or SIGTERM
 
 with BackgroundServer(app, bind("127.0.0.1", 0)) as server:
     ...server.url
+
+An application whose lifespan yields a state with ON_STOPPING in it, a function without arguments,
+has it called when the server begins to stop: requests in progress then still have the grace time.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from fixieai import errors
 from fixieai.web.connections import ConnectionLimits, with_limits
 from fixieai.web.lifespan import Lifespan
 
+ON_STOPPING = "on_stopping"
 _BACKLOG = 2048
 _TASKS_BEYOND_CONNECTIONS = 300
 _JOIN_SECONDS = 5.0
@@ -161,6 +165,12 @@ class _Server(uvicorn.Server):
             for sock in sockets or []:
                 sock.close()
             await self._drop_connections()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        on_stopping = self.lifespan.state.get(ON_STOPPING)
+        if on_stopping is not None:
+            on_stopping()
+        await super().shutdown(sockets)
 
     async def _drop_connections(self) -> None:
         """What the grace time did not end."""

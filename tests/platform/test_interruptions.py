@@ -1,0 +1,90 @@
+"""Queries that are cut off while they run: nothing is stored twice, and whoever waits is told."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import http.server
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from fixieai import testing
+from fixieai.platform import serving
+from fixieai.platform.journal import Journal
+from fixieai.platform.runs import Failure, Run
+from fixieai.platform.settings import QueryLimits, Settings
+from fixieai.protocol.messages import Message
+from fixieai.protocol.transcript import Line, LineKind
+from fixieai.storage import messages, queries, sessions, users
+from fixieai.storage.database import Database, connect, sqlite_url
+
+TOO_LATE = Failure("limit_reached", "This took too long.", 422)
+
+
+@contextlib.contextmanager
+def silent_agent(asked: threading.Event) -> Iterator[str]:
+    """An agent without a handshake that takes queries and never answers."""
+
+    class Silent(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def do_POST(self) -> None:
+            asked.set()
+            release.wait(20)
+
+        def log_message(self, *_: object) -> None: ...
+
+    release = threading.Event()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        release.set()
+        server.shutdown()
+
+
+def test_whoever_waits_for_a_query_that_outlasts_the_platform_is_told(tmp_path) -> None:
+    asked = threading.Event()
+    running = serving.background(Settings(home=tmp_path, port=0, limits=QueryLimits(grace_seconds=0.3)))
+    with silent_agent(asked) as url, concurrent.futures.ThreadPoolExecutor() as pool:
+        running.start()
+        platform = testing.Platform(running.url, serving.local_key(tmp_path), contextlib.ExitStack())
+        platform.register("silent", url)
+        session = platform.call("POST", "/api/sessions")["handle"]
+        waiting = [pool.submit(platform.ask, "silent", "Well?", session) for _ in range(3)]
+        assert asked.wait(10)
+        began = time.monotonic()
+        running.stop()
+
+        assert time.monotonic() - began < 4
+        assert [ask.result(5).error for ask in waiting] == ["interrupted"] * 3
+
+
+@pytest.fixture
+async def database(tmp_path) -> AsyncIterator[Database]:
+    opened = await connect(sqlite_url(tmp_path / "fixie.db"))
+    yield opened
+    await opened.close()
+
+
+async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    journal = Journal(database, Run(session.handle), owner, session)
+    await journal.begin(Message("Well?"), None)
+    await journal.record(Line(LineKind.THOUGHT, "Hm.", "Thought"), "local/a")
+    recording = asyncio.create_task(journal.record(Line(LineKind.ASK_FUNC, "1", "f"), "local/a"))
+    await asyncio.sleep(0)
+    recording.cancel()
+    answering = asyncio.create_task(journal.finish(Line(LineKind.RESPONSE, "42"), "local/a"))
+    await asyncio.sleep(0)
+    answering.cancel()
+
+    await journal.finish(Line(LineKind.RESPONSE, "too late"), "platform", TOO_LATE)
+
+    stored = await database.read(messages.page, owner, session.id, 0, 10)
+    assert [message.text for message in stored] == ["Well?", "Hm.", "1", "42"]
+    assert (await database.read(queries.get, owner, stored[0].query_id)).status == "answered"
+    assert journal.is_finished
