@@ -7,7 +7,7 @@ import pytest
 
 import fixieai
 from fixieai import errors, testing
-from fixieai.llm.providers import PROVIDERS
+from fixieai.llm.providers import DEFAULT_OPENAI_MODEL, PROVIDERS
 from fixieai.llm.settings import CallLimits
 from fixieai.platform.app import ROUTES
 from fixieai.platform.settings import QueryLimits
@@ -90,6 +90,10 @@ def test_every_provider_has_its_row(owner: str) -> None:
     assert f"`{provider.key_variable}`" in row
     assert ("not needed" in row) is not provider.needs_key
     assert row.endswith(f"| {provider.rendering} |")
+
+
+def test_the_default_model_is_the_one_that_is_named() -> None:
+    assert f"OpenAI's `{DEFAULT_OPENAI_MODEL.removeprefix('openai/')}`" in page("models.md")
 
 
 def test_every_public_name_has_its_reference() -> None:
