@@ -69,7 +69,7 @@ async def _read(request: Request, adapter: pydantic.TypeAdapter[_T]) -> _T:
     body = await request.body()
     _check_bytes(body)
     try:
-        return adapter.validate_json(body)
+        return adapter.validate_json(body, strict=True)
     except pydantic.ValidationError as error:
         raise WrongBody(_problems(error)) from error
 

@@ -5,6 +5,7 @@ import binascii
 import time
 import urllib.parse
 
+import pydantic
 import requests
 import urllib3
 from pydantic.dataclasses import dataclass
@@ -14,9 +15,11 @@ _CONNECT_AND_READ_SECONDS = (5, 10)
 _TOTAL_SECONDS = 30
 _MAXIMUM_REDIRECTS = 3
 _CHUNK_BYTES = 64 * 1024
+# `Message(5)` is the text "5", as it always was. What comes over the wire is read strictly.
+NUMBERS_AS_TEXT = pydantic.ConfigDict(coerce_numbers_to_str=True)
 
 
-@dataclass
+@dataclass(config=NUMBERS_AS_TEXT)
 class Embed:
     """An attachment. `uri` is an http(s) URL or a `data:` URI (RFC 2397)."""
 

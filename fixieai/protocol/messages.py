@@ -9,10 +9,10 @@ from typing import Any
 import pydantic
 from pydantic.dataclasses import dataclass
 
-from fixieai.protocol.embeds import Embed
+from fixieai.protocol.embeds import NUMBERS_AS_TEXT, Embed
 
 
-@dataclass
+@dataclass(config=NUMBERS_AS_TEXT)
 class Message:
     """A text, and the attachments that it names as `#key`."""
 
@@ -25,7 +25,7 @@ class Message:
         return self
 
 
-@dataclass
+@dataclass(config=NUMBERS_AS_TEXT)
 class AgentQuery:
     """What the platform sends to a func or a standalone agent.
 
@@ -36,7 +36,7 @@ class AgentQuery:
     access_token: str | None = None
 
 
-@dataclass
+@dataclass(config=NUMBERS_AS_TEXT)
 class AgentError:
     """What went wrong inside an agent. `details` is JSON for the agent's owner, or None."""
 
@@ -45,7 +45,7 @@ class AgentError:
     details: dict[str, Any] | None
 
 
-@dataclass
+@dataclass(config=NUMBERS_AS_TEXT)
 class AgentResponse:
     """What a func or a standalone agent answers."""
 

@@ -32,6 +32,12 @@ BODIES = [
     ("deep nesting", DEEP, 422),
     ("duplicate keys", b'{"message": {"text": "a"}, "message": {"text": "b"}}', 422),
     ("embed without a type", b'{"message": {"text": "a", "embeds": {"k": {"uri": "x:"}}}}', 422),
+    ("embed without a uri", b'{"message": {"text": "a", "embeds": {"k": {"content_type": "t/p"}}}}', 422),
+    (
+        "embed's uri a number",
+        b'{"message": {"text": "a", "embeds": {"k": {"content_type": "t", "uri": 1}}}}',
+        422,
+    ),
     ("embeds a list", b'{"message": {"text": "a", "embeds": []}}', 422),
     ("session a number", b'{"message": {"text": "a"}, "session": 7}', 422),
     ("session unknown", b'{"message": {"text": "a"}, "session": "no-such-session"}', 404),

@@ -20,11 +20,18 @@ from fixieai.protocol.messages import Message
 _MAXIMUM_EMBEDS = 64
 
 
+class QueryEmbed(TypedDict):
+    """An attachment of the person's message."""
+
+    content_type: Annotated[str, pydantic.Strict()]
+    uri: Annotated[str, pydantic.Strict()]
+
+
 class QueryMessage(TypedDict):
     """The person's message."""
 
     text: Annotated[str, pydantic.Strict()]
-    embeds: NotRequired[Annotated[dict[str, Embed], pydantic.Field(max_length=_MAXIMUM_EMBEDS)] | None]
+    embeds: NotRequired[Annotated[dict[str, QueryEmbed], pydantic.Field(max_length=_MAXIMUM_EMBEDS)] | None]
 
 
 class QueryBody(TypedDict):
@@ -64,13 +71,20 @@ async def ask_agent(request: Request, caller: Caller) -> Response:
     """Path: `owner/handle`, a bare handle, or `None` for whichever agent the session or the router says."""
     owner, handle = request.path_params.get("owner"), request.path_params["handle"]
     body = await inputs.read_body(request, _QUERY)
-    message = Message(body["message"]["text"], body["message"].get("embeds") or {})
+    message = _message(body["message"])
     run = await platform_of(request).sessions.ask(
         caller, f"{owner}/{handle}" if owner else handle, body.get("session"), message
     )
     if body.get("stream"):
         return StreamingResponse(_lines(run), media_type="application/x-ndjson")
     return await _whole(run)
+
+
+def _message(body: QueryMessage) -> Message:
+    embeds = body.get("embeds") or {}
+    return Message(
+        body["text"], {key: Embed(each["content_type"], each["uri"]) for key, each in embeds.items()}
+    )
 
 
 async def _lines(run: Run) -> AsyncIterator[bytes]:
