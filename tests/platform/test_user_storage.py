@@ -44,6 +44,18 @@ def test_a_value_is_stored_read_listed_and_deleted(notebook: Notebook) -> None:
     assert notebook.call("DELETE", "tea").status_code == 404
 
 
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_a_list_without_a_limit_is_of_all_there_is(platform: testing.Platform, count: int) -> None:
+    notebook = Notebook(platform, f"notebook-of-{count}")
+    keys = [f"{number:03}" for number in range(count)]
+    for key in keys:
+        notebook.call("POST", key, json={"data": key.lstrip("0") or "0"})
+
+    assert [item["key"] for item in notebook.call("GET").json()] == keys
+    assert [item["value"] for item in notebook.call("GET", params={"limit": 2}).json()] == ["0", "1"][:count]
+    assert [item["key"] for item in notebook.call("GET", params={"after": "000"}).json()] == keys[1:]
+
+
 @pytest.mark.parametrize(
     "key",
     ["a%2Fb", "a/b", "a b", "%C3%A9", "e%CC%81", "100%2525", "%3Fx%23y", "_", "%0A", "a%0A", "a%0D%0Ab"],

@@ -1,17 +1,23 @@
 """`/api/userstorage/{owner}/{handle}[/{key}]`, for the agent of that id alone."""
 
 import json
+from collections.abc import AsyncIterator
 
 import pydantic
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from typing_extensions import TypedDict
 
 from fixieai import errors
 from fixieai.platform.auth import QueryCaller
 from fixieai.platform.endpoints import inputs
 from fixieai.platform.services import platform_of
+from fixieai.platform.user_storage import UserStorage
+from fixieai.storage.user_storage import Item
+
+# Values are of 1 MiB each at most, and a piece of the list is in memory at once.
+_PIECE = 100
 
 
 class StoredValue(TypedDict):
@@ -49,12 +55,30 @@ def _key(request: Request, caller: QueryCaller) -> str:
 
 
 async def list_values(request: Request, caller: QueryCaller) -> Response:
-    """The original's plain list; `?after=` and `?limit=` page through it."""
+    """The original's plain list of all there is; with `?limit=` a page of it, from behind `?after=` on."""
     _check_agent(request, caller)
-    limit = inputs.page_size(request)
-    after = request.query_params.get("after")
-    items = await platform_of(request).user_storage.page(caller, after, limit)
-    return JSONResponse([{"key": item.key, "value": item.value} for item in items])
+    is_page = "limit" in request.query_params
+    limit = inputs.page_size(request) if is_page else _PIECE
+    storage = platform_of(request).user_storage
+    items = await storage.page(caller, request.query_params.get("after"), limit)
+    if is_page or len(items) < limit:
+        return JSONResponse([_item_json(item) for item in items])
+    return StreamingResponse(_all_items(storage, caller, items), media_type="application/json")
+
+
+def _item_json(item: Item) -> dict[str, str]:
+    return {"key": item.key, "value": item.value}
+
+
+async def _all_items(storage: UserStorage, caller: QueryCaller, items: list[Item]) -> AsyncIterator[str]:
+    """From the first `items` on to the last, with no more than a piece of the list in memory."""
+    separator = "["
+    while items:
+        for item in items:
+            yield separator + json.dumps(_item_json(item))
+            separator = ","
+        items = await storage.page(caller, items[-1].key, _PIECE)
+    yield "]"
 
 
 async def get_value(request: Request, caller: QueryCaller) -> Response:
