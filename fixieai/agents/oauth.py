@@ -93,7 +93,8 @@ class _Token:
         return self.expiry is not None and datetime.now(UTC) >= self.expiry - _EARLY
 
     def to_json(self) -> str:
-        expiry = None if self.expiry is None else self.expiry.isoformat()
+        # UTC without saying so is the stored form: the original cannot compare any other.
+        expiry = None if self.expiry is None else self.expiry.astimezone(UTC).replace(tzinfo=None).isoformat()
         return json.dumps(
             {
                 "access_token": self.access_token,
@@ -114,7 +115,7 @@ def _parse_token(stored: object) -> _Token | None:
     if not isinstance(access_token, str) or not isinstance(refresh_token, (str, type(None))):
         return None
     if expiry is not None and expiry.tzinfo is None:
-        expiry = expiry.replace(tzinfo=UTC)  # the original wrote UTC without saying so
+        expiry = expiry.replace(tzinfo=UTC)
     return _Token(access_token, expiry, refresh_token)
 
 
@@ -182,6 +183,10 @@ class OAuthHandler:
             self._storage.pop(_TOKEN_KEY, None)
             return None
         return self._refreshed(token, stored) if token.has_expired() else token.access_token
+
+    def credentials(self) -> str | None:
+        """`user_token` by the name that older documents call it."""
+        return self.user_token()
 
     def _take_flow(self, state: str) -> str | None:
         """The verifier of a flow, None for one that an original SDK began. A flow is good once."""
