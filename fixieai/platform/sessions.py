@@ -87,7 +87,7 @@ class Sessions:
 
         Raises:
             NotFound: no such agent or session.
-            UnprocessableContent: the text is empty or longer than 256 KiB.
+            UnprocessableContent: the text is empty or has more than 262,144 characters.
             Conflict: too many queries wait in this session.
         """
         _check(message)

@@ -3,12 +3,14 @@
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fixieai import credentials, errors
 from fixieai.llm.settings import ModelSettings
 from fixieai.storage.database import sqlite_url
 
 LOCAL_USERNAME = "local"
+_Number = TypeVar("_Number", int, float)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -45,16 +47,17 @@ class Settings:
         return sqlite_url(self.home.absolute() / "fixie.db")
 
 
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
     text = environment.get(name)
     if text is None:
         return default
     try:
-        number = float(text)
+        number = kind(text)
     except ValueError:
-        number = -1
+        number = kind(0)
     if not 0 < number < 1e6:
-        raise errors.ConfigurationError(f"{name} must be a positive number, not {text!r}")
+        what = "a whole number" if kind is int else "a number"
+        raise errors.ConfigurationError(f"{name} must be {what} above 0, not {text!r}")
     return number
 
 
@@ -72,14 +75,15 @@ def from_environment(
     if host not in _LOOPBACK:
         raise errors.ConfigurationError(
             f"This platform has one local user and no accounts, so it does not listen on {host}.\n"
-            "Listen on 127.0.0.1, and put a reverse proxy with its own authentication in front to share it."
+            "Listen on 127.0.0.1; from another machine of yours reach it through a tunnel, as in\n"
+            f"ssh -L {port}:127.0.0.1:{port} this-machine"
         )
     unset = QueryLimits()
     limits = QueryLimits(
-        hops=int(_number(environment, "FIXIE_MAXIMUM_HOPS", unset.hops)),
-        steps=int(_number(environment, "FIXIE_MAXIMUM_STEPS", unset.steps)),
-        query_seconds=_number(environment, "FIXIE_QUERY_SECONDS", unset.query_seconds),
-        agent_seconds=_number(environment, "FIXIE_AGENT_SECONDS", unset.agent_seconds),
+        hops=_read(environment, "FIXIE_MAXIMUM_HOPS", int, unset.hops),
+        steps=_read(environment, "FIXIE_MAXIMUM_STEPS", int, unset.steps),
+        query_seconds=_read(environment, "FIXIE_QUERY_SECONDS", float, unset.query_seconds),
+        agent_seconds=_read(environment, "FIXIE_AGENT_SECONDS", float, unset.agent_seconds),
     )
     return Settings(
         home=home or credentials.home_path(),
