@@ -94,7 +94,7 @@ def _unhandled(what: str, error: BaseException) -> AgentException:
     _logger.error("%s failed", what, exc_info=error)
     return AgentException(
         exceptions.UNHANDLED_EXCEPTION_RESPONSE_TEXT,
-        "ERR_AGENT_UNHANDLED_EXCEPTION",
+        exceptions.UNHANDLED_EXCEPTION_CODE,
         "An unhandled exception occurred while processing the request.",
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from fixieai.protocol.messages import AgentError, AgentResponse, Message
 
 UNHANDLED_EXCEPTION_RESPONSE_TEXT = "I'm sorry, something went wrong inside this agent and I cannot answer."
-WRONG_RESULT_CODE = "ERR_AGENT_WRONG_RESULT"
+UNHANDLED_EXCEPTION_CODE = "ERR_AGENT_UNHANDLED_EXCEPTION"
 
 
 class UnpinnedAgentWarning(UserWarning):
@@ -51,6 +51,6 @@ def wrong_result(func_name: str, result: object, expected: str) -> AgentExceptio
     """The exception for a func that returned (or yielded) something that cannot be sent."""
     return AgentException(
         UNHANDLED_EXCEPTION_RESPONSE_TEXT,
-        WRONG_RESULT_CODE,
+        UNHANDLED_EXCEPTION_CODE,
         f"{func_name} returned {type(result).__name__}; expected {expected}",
     )

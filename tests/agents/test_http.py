@@ -281,7 +281,7 @@ FAILURES = {
     "surrogate": (500, "ERR_AGENT_UNHANDLED_EXCEPTION"),
     "mistyped": (500, "ERR_AGENT_UNHANDLED_EXCEPTION"),
     "nothing_at_all": (500, "ERR_AGENT_UNHANDLED_EXCEPTION"),
-    "wrong_type": (500, exceptions.WRONG_RESULT_CODE),
+    "wrong_type": (500, "ERR_AGENT_UNHANDLED_EXCEPTION"),
     "corpus/no_documents": (500, "ERR_AGENT_UNHANDLED_EXCEPTION"),
     "refuse_oddly": (500, "ERR_ODD"),
 }
