@@ -9,7 +9,7 @@ from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind, prefix
-from fixieai.storage import messages, queries
+from fixieai.storage import messages, queries, sessions
 from fixieai.storage.database import Database
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.sessions import Session
@@ -59,15 +59,11 @@ class Journal:
         """The newest `limit` messages of the session, oldest first."""
         return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
 
-    async def begin(self, query: Message, agent_id: str | None) -> None:
+    async def begin(self, query: Message, agent_id: str | None, *, is_new_session: bool) -> None:
         line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
+        store = _begin_in_new_session if is_new_session else _begin
         begun = await self._database.write(
-            queries.begin,
-            self._owner_id,
-            self._session.id,
-            agent_id,
-            _message(line, USER),
-            query.text[:_NAME_LENGTH],
+            store, self._owner_id, self._session, agent_id, _message(line, USER)
         )
         self._query_id = begun.id
 
@@ -153,6 +149,20 @@ class _Ending:
 
     status: queries.Ending
     error_code: str | None
+
+
+def _begin(
+    transaction: Transaction, owner_id: int, session: Session, agent_id: str | None, question: NewMessage
+) -> queries.Query:
+    name = question.text[:_NAME_LENGTH]
+    return queries.begin(transaction, owner_id, session.id, agent_id, question, name)
+
+
+def _begin_in_new_session(
+    transaction: Transaction, owner_id: int, session: Session, agent_id: str | None, question: NewMessage
+) -> queries.Query:
+    sessions.insert(transaction, owner_id, session)
+    return _begin(transaction, owner_id, session, agent_id, question)
 
 
 def _append_all(

@@ -35,6 +35,7 @@ class Query:
     """What a person asks. `program` is None when the router is to choose the agent.
 
     `message` is what the person wrote; `question` is that without the `@owner/handle` in front.
+    A session that `is_new` is stored together with the query.
     """
 
     caller: Caller
@@ -42,6 +43,7 @@ class Query:
     program: Program | None
     message: Message
     question: Message
+    is_new_session: bool = False
 
 
 @dataclass(slots=True)
@@ -130,7 +132,8 @@ class QueryRunner:
 
     async def _answer(self, query: Query, journal: Journal) -> None:
         """Stores the query, finds the agent, and lets it answer."""
-        await journal.begin(query.message, query.program.agent_id if query.program else None)
+        agent_id = query.program.agent_id if query.program else None
+        await journal.begin(query.message, agent_id, is_new_session=query.is_new_session)
         program = query.program
         if program is None:
             program = await self._services.registry.route(query.caller, query.question.text)

@@ -38,16 +38,16 @@ class Sessions:
         if frontend_agent_id is not None:
             program = await self._registry.program(caller, frontend_agent_id)
             frontend_agent_id = program.agent_id
-        return await self._open(caller, frontend_agent_id)
+        session = sessions.draft(await self._free_handle(caller), frontend_agent_id)
+        await self._database.write(sessions.insert, caller.user_id, session)
+        return session
 
-    async def _open(self, caller: Caller, frontend_agent_id: str | None) -> Session:
+    async def _free_handle(self, caller: Caller) -> str:
+        """Free at this moment: should another session take it in the next, storing this one is a Conflict."""
         for _ in range(_TRIES_FOR_A_HANDLE):
-            try:
-                return await self._database.write(
-                    sessions.create, caller.user_id, session_handles.new(), frontend_agent_id
-                )
-            except errors.Conflict:
-                continue
+            handle = session_handles.new()
+            if await self._database.read(sessions.get, caller.user_id, handle) is None:
+                return handle
         raise errors.ServiceUnavailable("No free name for a session was found; try again.")
 
     async def find(self, caller: Caller, handle: str) -> Session:
@@ -95,10 +95,11 @@ class Sessions:
         program, text = await self._addressed(caller, message.text)
         if program is None:
             program = await self._named(caller, agent, session)
+        is_new = session is None
         if session is None:
-            session = await self._open(caller, program.agent_id if program else None)
+            session = sessions.draft(await self._free_handle(caller), program.agent_id if program else None)
         question = dataclasses.replace(message, text=text)
-        return self._runner.start(Query(caller, session, program, message, question))
+        return self._runner.start(Query(caller, session, program, message, question, is_new))
 
     async def _addressed(self, caller: Caller, text: str) -> tuple[Program | None, str]:
         """`@owner/handle text` asks that agent. A bare `@word` that is no agent is just text."""

@@ -21,21 +21,31 @@ class Session:
     modified: str
 
 
+def draft(handle: str, frontend_agent_id: str | None = None) -> Session:
+    """A session that is not stored yet: `insert` does that, with what else is to be stored."""
+    now = timestamps.now()
+    return Session(ids.new_id(), handle, None, frontend_agent_id, now, now)
+
+
+def insert(transaction: Transaction, owner_id: int, session: Session) -> None:
+    """Raises Conflict when the owner has a session of that handle."""
+    params: Params = {
+        "id": session.id,
+        "owner_id": owner_id,
+        "handle": session.handle,
+        "frontend_agent_id": session.frontend_agent_id,
+        "now": session.created,
+    }
+    if not transaction.execute(_SQL["insert"], params):
+        raise errors.Conflict(f"There is a session named {session.handle!r} already.")
+
+
 def create(
     transaction: Transaction, owner_id: int, handle: str, frontend_agent_id: str | None = None
 ) -> Session:
     """Raises Conflict when the owner has a session of that handle."""
-    now = timestamps.now()
-    session = Session(ids.new_id(), handle, None, frontend_agent_id, now, now)
-    params: Params = {
-        "id": session.id,
-        "owner_id": owner_id,
-        "handle": handle,
-        "frontend_agent_id": frontend_agent_id,
-        "now": now,
-    }
-    if not transaction.execute(_SQL["insert"], params):
-        raise errors.Conflict(f"There is a session named {handle!r} already.")
+    session = draft(handle, frontend_agent_id)
+    insert(transaction, owner_id, session)
     return session
 
 
