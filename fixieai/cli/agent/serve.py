@@ -34,7 +34,12 @@ _LOOK_SHARE = 0.05
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Reload when a *.py file changes."
 )
-def serve_agent(path: str | None, host: str, port: int | None, tunnel: bool | None, reload: bool) -> int:
+@click.option(
+    "--venv/--no-venv", default=False, help="Accepted for old scripts: no virtual environment is made."
+)
+def serve_agent(
+    path: str | None, host: str, port: int | None, tunnel: bool | None, reload: bool, venv: bool
+) -> int:
     """Serves the agent in PATH (a folder, default this one, or its agent.yaml) until Ctrl-C.
 
     Registers it with the platform that FIXIE_API_URL names, or with the one on this machine, which is
@@ -42,6 +47,10 @@ def serve_agent(path: str | None, host: str, port: int | None, tunnel: bool | No
     """
     if tunnel:
         click.echo("No public tunnel is opened: the agent is reached on this machine only.", err=True)
+    if venv:
+        click.echo(
+            "The agent runs in the Python environment of this command: install in it what it needs.", err=True
+        )
     file = agent_config.path_of(path)
     config = _config(file)
     variables = {**env_file.read(file.parent), **os.environ}
