@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
-from fixieai.agents import exceptions, parameters
+from fixieai.agents import exceptions, parameters, threads
 from fixieai.agents.oauth import OAuthParams
 from fixieai.agents.structured_argument import BadArgument
 from fixieai.agents.token import VerifiedTokenClaims
@@ -188,7 +187,7 @@ def _thread() -> Thread:
     context = contextvars.copy_context()
 
     async def run(func: Callable[..., Any], *arguments: object) -> Any:
-        return await anyio.to_thread.run_sync(context.run, func, *arguments)
+        return await threads.run(context.run, func, *arguments)
 
     return run
 
