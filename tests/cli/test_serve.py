@@ -64,10 +64,11 @@ def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cl
     (echo / ".env").unlink()
 
 
-def test_a_tunnel_asked_for_is_said_not_to_be_opened(platform_cli, echo):
-    agent = platform_cli.start("serve", "--tunnel", "--no-reload", "--port", "0", folder=echo)
+def test_a_tunnel_or_environment_asked_for_is_said_not_to_be_made(platform_cli, echo):
+    agent = platform_cli.start("serve", "--tunnel", "--venv", "--no-reload", "--port", "0", folder=echo)
     agent.wait_for("is served at")
     assert "No public tunnel is opened" in agent.output()
+    assert "in the Python environment of this command" in agent.output()
     agent.stop()
 
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import socket
 import sys
+import threading
 import traceback
 
 from starlette.types import ASGIApp
@@ -18,11 +19,30 @@ from fixieai.cli import lifeline
 from fixieai.cli.agent import agent_config, env_file
 
 _ANY_HOST = "0.0.0.0"  # noqa: S104 - whoever runs uvicorn says where it listens
+_SECONDS_TO_START = 1.0
 
 
 def uvicorn_app_factory() -> ASGIApp:
-    """The ASGI application of the agent in the current folder."""
-    return _app(agent_config.FILE_NAME, _ANY_HOST)
+    """The ASGI application of the agent in the current folder.
+
+    With FIXIE_REFRESH_ON_STARTUP=true the platform is told, a second later, to shake hands with it again.
+    """
+    app = _app(agent_config.FILE_NAME, _ANY_HOST)
+    if os.environ.get("FIXIE_REFRESH_ON_STARTUP") == "true":
+        handle = agent_config.load(pathlib.Path(agent_config.FILE_NAME)).handle
+        timer = threading.Timer(_SECONDS_TO_START, _refresh, [handle])
+        timer.daemon = True
+        timer.start()
+    return app
+
+
+def _refresh(handle: str) -> None:
+    from fixieai.client.client import FixieClient  # noqa: PLC0415 - `fixieai.constants` reads what .env set
+
+    try:
+        FixieClient().refresh_agent(handle)
+    except (errors.FixieError, PermissionError) as error:
+        print(f"The platform could not be told of {handle}: {error}", file=sys.stderr)
 
 
 def _app(file_name: str, host: str) -> ASGIApp:

@@ -1,0 +1,64 @@
+"""An agent served by uvicorn itself, as deployments do it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+FACTORY = "fixieai.cli.agent.loader:uvicorn_app_factory"
+AGENT = """
+import fixieai
+agent = fixieai.StandaloneAgent(lambda query: "hello", sample_queries=["SAMPLE"])
+"""
+
+
+@contextlib.contextmanager
+def uvicorn(folder, port, variables):
+    with (folder / "uvicorn.log").open("wb") as log:
+        command = [sys.executable, "-m", "uvicorn", FACTORY, "--factory", "--port", str(port)]
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=log
+        )
+    try:
+        yield lambda: (folder / "uvicorn.log").read_text("utf-8")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def deployed(platform_cli):
+    folder = platform_cli.folder / "deployed"
+    folder.mkdir(exist_ok=True)
+    (folder / "agent.yaml").write_text("handle: deployed\n")
+    (folder / "main.py").write_text(AGENT.replace("SAMPLE", "Before?"))
+    return folder
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_an_agent_that_starts_has_the_platform_ask_it_again_if_told_to(
+    platform_cli, deployed, port, look_until
+):
+    with uvicorn(deployed, port, platform_cli.variables) as log:
+        look_until(lambda: "startup complete" in log(), log)
+        platform_cli("agent", "register", "deployed", f"http://127.0.0.1:{port}")
+    assert "Sample query: Before?" in platform_cli("agent", "show", "deployed").stdout
+    (deployed / "main.py").write_text(AGENT.replace("SAMPLE", "After?"))
+
+    with uvicorn(deployed, port, {**platform_cli.variables, "FIXIE_REFRESH_ON_STARTUP": "true"}) as log:
+        look_until(lambda: "After?" in platform_cli("agent", "show", "deployed").stdout, log)
+
+
+def test_a_platform_that_cannot_be_told_is_no_reason_not_to_serve(fixie, deployed, port, look_until):
+    with uvicorn(deployed, port, {**fixie.variables, "FIXIE_REFRESH_ON_STARTUP": "true"}) as log:
+        look_until(lambda: "The platform could not be told of deployed: No API key" in log(), log)
+        assert "Traceback" not in log()
