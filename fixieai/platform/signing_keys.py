@@ -13,6 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from fixieai import errors
+from fixieai.storage import sqlite_errors
 
 FILE_NAME = "signing_keys.json"
 
@@ -76,14 +77,22 @@ def _base64url(raw: bytes) -> str:
 
 
 def write_private_file(path: pathlib.Path, content: str) -> None:
-    """Writes a file that is 0600 from its creation and appears whole or not at all."""
+    """Writes a file that is 0600 from its creation and appears whole or not at all.
+
+    Raises:
+        StorageFull, ConfigurationError: it cannot be written; the message names the file.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise sqlite_errors.explain(error, path) from error
 
 
 def read_private_file(path: pathlib.Path) -> str | None:

@@ -15,7 +15,8 @@ import requests
 
 import fixieai
 from fixieai import testing
-from fixieai.platform import serving
+from fixieai.errors import ConfigurationError
+from fixieai.platform import serving, signing_keys
 
 
 class Process:
@@ -134,6 +135,16 @@ def test_a_home_in_disorder_is_refused_with_what_to_do(tmp_path, file, content, 
     assert said in errors
     assert "Traceback" not in errors
     assert (tmp_path / file).read_text() == content
+
+
+def test_a_secret_that_cannot_be_written_names_its_file_and_leaves_nothing(tmp_path) -> None:
+    path = tmp_path / "api_key"
+    path.mkdir()
+
+    with pytest.raises(ConfigurationError, match="api_key cannot be opened for writing"):
+        signing_keys.write_private_file(path, "secret")
+
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_the_platform_writes_is_for_its_owner_alone(tmp_path) -> None:

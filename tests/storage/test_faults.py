@@ -133,6 +133,17 @@ async def test_a_damaged_page_is_found_at_the_start(file: pathlib.Path) -> None:
         await connect(sqlite_url(file))
 
 
+async def test_no_damage_to_the_head_of_the_file_ends_in_anything_but_a_message(file: pathlib.Path) -> None:
+    await _with_values(file, 1)
+    whole = file.read_bytes()
+    for begin in range(0, 112, 8):
+        file.write_bytes(whole[:begin] + b"\xf5" * 8 + whole[begin + 8 :])
+        try:
+            await (await connect(sqlite_url(file))).close()
+        except errors.ConfigurationError as error:
+            assert str(file) in error.message  # noqa: PT017 - some bytes do not matter
+
+
 async def test_a_page_that_is_damaged_later_is_reported_when_it_is_read(
     file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
