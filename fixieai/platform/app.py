@@ -126,6 +126,7 @@ def build_app(settings: Settings) -> ASGIApp:
             yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
+    app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
     return guard.Guard(app, _guard_settings(settings))
 
 

@@ -39,3 +39,10 @@ def test_a_call_without_a_credential_is_401_and_with_a_bad_one_403(http, path: s
     if method != "HEAD":
         assert without.json()["error"]["code"] == "not_authenticated"
         assert set(bad.json()["error"]) == {"code", "message", "reference"}
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/", "/api/agents/local/%2f", "/healthz/"])
+def test_nobody_is_sent_elsewhere(http, path: str) -> None:
+    answer = http("GET", path, headers={"Authorization": None}, allow_redirects=False)
+
+    assert (answer.status_code, answer.headers.get("Location")) in ((404, None), (401, None))
