@@ -86,7 +86,7 @@ class Session:
                 and its answer will be in `get_messages()`.
         """
         url = f"{self._client.url}/api/agents/{self._frontend_path()}"
-        body = {"session": self._session_id, "message": {"text": text}, "stream": True}
+        body = {"session": self._session_id, "message": {"text": text}, "stream": True, "steps": True}
         for line in self._client.streaming_post(url, body):
             yield _flat(line)
 

@@ -53,7 +53,7 @@ class Platform:
 
     def ask(self, handle: str, question: str, session: str | None = None) -> Answer:
         """Asks an agent; without a session, in a new one."""
-        body = {"message": {"text": question}, "session": session, "stream": True}
+        body = {"message": {"text": question}, "session": session, "stream": True, "steps": True}
         with requests.post(
             f"{self.url}/api/agents/{LOCAL_USERNAME}/{handle}",
             json=body,

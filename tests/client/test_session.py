@@ -51,6 +51,7 @@ def test_queries_go_to_the_frontend_agent(scripted_platform, client, agent, path
         "session": "calm-blue-fox",
         "message": {"text": "Roll"},
         "stream": True,
+        "steps": True,
     }
 
 

@@ -1,7 +1,9 @@
 """Asking agents over HTTP: the original's route, its shapes, and what is in the session afterwards."""
 
+import itertools
 import threading
 import time
+from collections.abc import Iterator
 
 import requests
 
@@ -23,8 +25,23 @@ def test_a_plain_query_is_answered_in_one_piece(http) -> None:
     assert answer["model"] == "few-shot"
 
 
-def test_a_stream_shows_each_step_and_ends_with_the_answer(http) -> None:
-    lines = http.lines("/api/agents/local/dice", {"message": {"text": "Roll 2d6"}, "stream": True})
+def test_each_line_of_a_stream_is_the_answer_so_far(platform: testing.Platform, http) -> None:
+    def tell(query: fixieai.Message) -> Iterator[str]:
+        yield from ("Once", "Once upon", "Once upon a time")
+
+    platform.serve(fixieai.StandaloneAgent(tell), "storyteller")
+
+    for agent in ("dice", "storyteller", "None"):
+        lines = http.lines(f"/api/agents/{agent}", {"message": {"text": "Roll 2d6"}, "stream": True})
+        assert {line["type"] for line in lines} == {"response"}
+        for earlier, later in itertools.pairwise(texts(lines)):
+            assert later.startswith(earlier)
+
+
+def test_a_stream_with_steps_shows_each_and_ends_with_the_answer(http) -> None:
+    lines = http.lines(
+        "/api/agents/local/dice", {"message": {"text": "Roll 2d6"}, "stream": True, "steps": True}
+    )
 
     assert texts(lines)[:2] == ["Ask Func[roll]: 6 2", "Func[roll] says: 6 6"]
     assert [line["type"] for line in lines[:2]] == ["ask_func", "func_says"]
@@ -50,7 +67,7 @@ def test_with_none_as_agent_the_session_says_who_answers(http) -> None:
 
 
 def test_with_no_agent_at_all_the_router_chooses_by_sample_queries(http) -> None:
-    lines = http.lines("/api/agents/None", {"message": {"text": "Roll 4d8"}, "stream": True})
+    lines = http.lines("/api/agents/None", {"message": {"text": "Roll 4d8"}, "stream": True, "steps": True})
 
     assert lines[0]["type"] == "routing"
     assert lines[0]["message"]["text"] == "local/dice"

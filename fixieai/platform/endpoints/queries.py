@@ -16,6 +16,7 @@ from fixieai.platform.runs import Event, Run
 from fixieai.platform.services import platform_of
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
+from fixieai.protocol.transcript import LineKind
 
 _MAXIMUM_EMBEDS = 64
 
@@ -35,11 +36,12 @@ class QueryMessage(TypedDict):
 
 
 class QueryBody(TypedDict):
-    """`session` null or absent: a session of its own."""
+    """`session` null or absent: a session of its own. `steps`: a stream shows them too."""
 
     message: QueryMessage
     session: NotRequired[str | None]
     stream: NotRequired[bool]
+    steps: NotRequired[bool]
 
 
 _QUERY = pydantic.TypeAdapter(QueryBody)
@@ -76,7 +78,9 @@ async def ask_agent(request: Request, caller: Caller) -> Response:
         caller, f"{owner}/{handle}" if owner else handle, body.get("session"), message
     )
     if body.get("stream"):
-        return StreamingResponse(_lines(run), media_type="application/x-ndjson")
+        # Of the pages in a browser the guard lets only our own through, which shows steps.
+        shows_steps = body.get("steps", "origin" in request.headers)
+        return StreamingResponse(_lines(run, shows_steps), media_type="application/x-ndjson")
     return await _whole(run)
 
 
@@ -87,9 +91,11 @@ def _message(body: QueryMessage) -> Message:
     )
 
 
-async def _lines(run: Run) -> AsyncIterator[bytes]:
-    """The person's own query is left out: the client has it."""
+async def _lines(run: Run, shows_steps: bool) -> AsyncIterator[bytes]:
+    """Without steps each line is the answer so far: the original's console prints what is new in each."""
     async for event in run.follow():
+        if not shows_steps and event.type != LineKind.RESPONSE:
+            continue
         content = event_json(event)
         if event.is_final:
             content["session"] = run.session
