@@ -78,9 +78,8 @@ async def ask_agent(request: Request, caller: Caller) -> Response:
         caller, f"{owner}/{handle}" if owner else handle, body.get("session"), message
     )
     if body.get("stream"):
-        # Of the pages in a browser the guard lets only our own through, which shows steps.
-        shows_steps = body.get("steps", "origin" in request.headers)
-        return StreamingResponse(_lines(run, shows_steps), media_type="application/x-ndjson")
+        lines = _lines(run, shows_steps=body.get("steps", False))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
     return await _whole(run)
 
 
@@ -91,7 +90,7 @@ def _message(body: QueryMessage) -> Message:
     )
 
 
-async def _lines(run: Run, shows_steps: bool) -> AsyncIterator[bytes]:
+async def _lines(run: Run, *, shows_steps: bool) -> AsyncIterator[bytes]:
     """Without steps each line is the answer so far: the original's console prints what is new in each."""
     async for event in run.follow():
         if not shows_steps and event.type != LineKind.RESPONSE:

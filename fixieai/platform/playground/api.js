@@ -99,7 +99,7 @@ export async function call(method, path, options) {
 
 /** Asks in a session, and gives each line of the answer as it arrives. Throws Refused and Unreachable. */
 export async function* ask(session, text, signal) {
-  const body = { session, message: { text }, stream: true };
+  const body = { session, message: { text }, stream: true, steps: true };
   const response = await send("POST", "/api/agents/None", { body, signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
