@@ -112,6 +112,12 @@ def test_a_func_that_answers_badly_ends_the_query_in_time_with_a_message(impatie
     assert "secret" not in answer.text
 
 
+def test_a_standalone_agent_that_refuses_without_a_word_is_told_by_its_status(impatient) -> None:
+    with serving(answers(404, b""), answers(302, b"", Location="http://169.254.169.254/")) as url:
+        impatient.register("elsewhere", url)
+        assert "status 302" in impatient.ask("elsewhere", "Hello").text
+
+
 def test_a_good_func_answers_after_all_of_these(impatient) -> None:
     with serving(answers(200, HANDSHAKE.encode()), answers(200, ANSWER)) as url:
         impatient.register("working", url)

@@ -34,6 +34,11 @@ BODIES = [
     ("embed without a type", b'{"message": {"text": "a", "embeds": {"k": {"uri": "x:"}}}}', 422),
     ("embed without a uri", b'{"message": {"text": "a", "embeds": {"k": {"content_type": "t/p"}}}}', 422),
     (
+        "embed of a file",
+        b'{"message": {"text": "a", "embeds": {"k": {"content_type": "t", "uri": "file:///"}}}}',
+        422,
+    ),
+    (
         "embed's uri a number",
         b'{"message": {"text": "a", "embeds": {"k": {"content_type": "t", "uri": 1}}}}',
         422,

@@ -98,6 +98,8 @@ class AgentCaller:
             async for line in answers.read_lines(response):
                 is_empty = False
                 yield _parse_response(agent, response.status, line)
+        if is_empty and response.status != 200:
+            raise errors.AgentUnavailable(_refusal(agent, response.status))
         if is_empty:
             raise errors.AgentUnavailable(f"The agent {agent.agent_id} answered nothing.")
 

@@ -25,7 +25,7 @@ class QueryEmbed(TypedDict):
     """An attachment of the person's message."""
 
     content_type: Annotated[str, pydantic.Strict()]
-    uri: Annotated[str, pydantic.Strict()]
+    uri: Annotated[str, pydantic.Strict(), pydantic.Field(pattern="^(https?|data|HTTPS?|DATA):")]
 
 
 class QueryMessage(TypedDict):
