@@ -1,7 +1,8 @@
 """Where the API key of the person at this machine comes from, and the folder that holds local state.
 
-Order: `FIXIE_API_KEY`, then the config file (an entry for the platform's URL first), then
-the key that a platform on this machine wrote for its local user.
+Order: `FIXIE_API_KEY`; the config file's entry for the platform's URL; for a platform on this machine the key
+that it wrote for its local user; the config file's key for any platform. That last one may be left from another
+platform, and must not be what keeps somebody out of their own.
 """
 
 import os
@@ -46,11 +47,14 @@ def read_config() -> Mapping[str, Any]:
     return content
 
 
-def _config_key(api_url: str) -> str | None:
-    config = read_config()
+def _key_for_url(config: Mapping[str, Any], api_url: str) -> str | None:
     for entry in config.get("environment_auth_tokens") or []:
         if isinstance(entry, dict) and entry.get("url") == api_url and entry.get("auth_token"):
             return str(entry["auth_token"])
+    return None
+
+
+def _key_for_any(config: Mapping[str, Any]) -> str | None:
     key = config.get("fixie_api_key")
     return str(key) if key else None
 
@@ -74,4 +78,7 @@ def find_api_key(api_url: str) -> str | None:
     Raises:
         PermissionError: a file that should hold the key exists and cannot be read.
     """
-    return os.environ.get("FIXIE_API_KEY") or _config_key(api_url) or _local_key(api_url)
+    if key := os.environ.get("FIXIE_API_KEY"):
+        return key
+    config = read_config()
+    return _key_for_url(config, api_url) or _local_key(api_url) or _key_for_any(config)

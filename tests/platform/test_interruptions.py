@@ -73,7 +73,7 @@ async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(dat
     owner = (await database.write(users.ensure, "local")).id
     session = await database.write(sessions.create, owner, "calm-blue-sea")
     journal = Journal(database, Run(session.handle), owner, session)
-    await journal.begin(Message("Well?"), None)
+    await journal.begin(Message("Well?"), None, is_new_session=False)
     await journal.record(Line(LineKind.THOUGHT, "Hm.", "Thought"), "local/a")
     recording = asyncio.create_task(journal.record(Line(LineKind.ASK_FUNC, "1", "f"), "local/a"))
     await asyncio.sleep(0)
