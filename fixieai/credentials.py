@@ -1,8 +1,8 @@
 """Where the API key of the person at this machine comes from, and the folder that holds local state.
 
-Order: `FIXIE_API_KEY`; the config file's entry for the platform's URL; for a platform on this machine the key
-that it wrote for its local user; the config file's key for any platform. That last one may be left from another
-platform, and must not be what keeps somebody out of their own.
+Order: `FIXIE_API_KEY`; the config file's entry for the platform's URL; for a platform on this machine
+the key that it wrote for its local user; the config file's key for any platform. That last one may be
+left from another platform, and must not be what keeps somebody out of their own.
 """
 
 import os
