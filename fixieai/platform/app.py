@@ -30,6 +30,7 @@ from fixieai.web import egress, guard, problems, server
 
 _logger = logging.getLogger("fixieai.platform")
 _MAXIMUM_BODY_BYTES = 8 * 1024 * 1024
+_CONNECTIONS_PER_AGENT = 50
 
 ROUTES: list[Route] = [
     public("/healthz", users.health, "GET"),
@@ -89,10 +90,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 async def _compose(
     settings: Settings, database: Database, auth: Auth, stack: contextlib.AsyncExitStack
 ) -> Platform:
-    # Each call to an agent has a deadline of its own, so the pool sets none.
+    # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
+    # connections that one agent may have wait their turn.
     policy = egress.EgressPolicy(
         allow_loopback=True,
         allow_private=settings.may_reach_private_agents,
+        connections_per_host=_CONNECTIONS_PER_AGENT,
+        pool_seconds=None,
         read_seconds=None,
         total_seconds=None,
     )

@@ -92,7 +92,7 @@ class EgressPolicy:
     connections: int = 200
     connections_per_host: int = 20
     connect_seconds: float = 5.0
-    pool_seconds: float = 10.0
+    pool_seconds: float | None = 10.0
     read_seconds: float | None = 10.0
     total_seconds: float | None = 30.0
 
