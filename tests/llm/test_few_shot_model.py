@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixieai.llm.by_example.words import STOP_WORDS
 from fixieai.llm.few_shot_model import FewShotModel, next_step
 from fixieai.protocol import few_shots
 from fixieai.protocol.prompts import Completion, LlmSettings, TextPrompt, TranscriptPrompt
@@ -364,6 +365,110 @@ def test_a_question_like_no_example_is_answered_honestly(agent: str, question: s
     assert "offline few-shot model" in answer
     assert answer.split("\n")[1] == f"- {AGENTS[agent][0][0].text}"
     assert len(answer.split("\n")) <= 4
+
+
+def echo_agent(said: str, reply: str, answer: str) -> tuple[FewShot, ...]:
+    return read_agent(f"Q: Say {said}\nAsk Func[echo]: {said}\nFunc[echo] says: {reply}\nA: {answer}")
+
+
+_ANY_WORDS = sorted(STOP_WORDS | {"goodbye", "zebra", "hello there", "to be or not to be"})
+
+
+@pytest.mark.parametrize("word", _ANY_WORDS)
+def test_any_word_may_be_what_a_func_is_asked(word: str) -> None:
+    plain = echo_agent(word, word, word)
+    framed = echo_agent(word, word, f"It said: {word}.")
+    upper = echo_agent(word, word.upper(), f"They say {word.upper()}.")
+    for asked in ("Fred", "goodbye"):
+        question = f"Say {asked}"
+        assert converse(plain, question, asked) == [asked, asked]
+        assert converse(framed, question, asked) == [asked, f"It said: {asked}."]
+        assert converse(upper, question, "QUITE ELSE") == [asked, "They say QUITE ELSE."]
+
+
+@pytest.mark.parametrize("word", _ANY_WORDS)
+def test_any_word_may_stand_for_what_a_func_is_asked(word: str) -> None:
+    for example in ("goodbye", "hello"):
+        shots = echo_agent(example, example.upper(), f"They say {example.upper()}.")
+        assert converse(shots, f"Say {word}", "QUITE ELSE") == [word, "They say QUITE ELSE."]
+
+
+@pytest.mark.parametrize("word", ["hello", "tell", "zebra"])
+def test_a_question_of_one_word_is_an_example_of_itself_alone(word: str) -> None:
+    shots = read_agent(f"Q: {word}\nAsk Func[echo]: {word}\nFunc[echo] says: {word}\nA: It said: {word}")
+    assert converse(shots, word, "HEY") == [word, "It said: HEY"]
+    assert converse(shots, f"{word.capitalize()}!", "HEY")[-1] == "It said: HEY"
+    assert "offline few-shot model" in converse(shots, "Fred")[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "question", "replies", "said"),
+    [
+        (
+            "Q: Say hello to Bob\nAsk Func[g]: Bob|hello\nFunc[g] says: ok\nA: I said hello to Bob.",
+            "Say goodbye to Alice",
+            ["ok"],
+            ["Alice|goodbye", "I said goodbye to Alice."],
+        ),
+        (
+            'Q: Send hello to Bob\nAsk Func[g]: {"to": "Bob", "text": "hello"}\nFunc[g] says: ok\nA: Sent.',
+            "Send goodbye to Alice",
+            ["ok"],
+            ['{"to": "Alice", "text": "goodbye"}', "Sent."],
+        ),
+        (
+            "Q: Switch it on\nAsk Func[g]: on\nFunc[g] says: it is on\nA: The light: it is on.",
+            "Switch it off",
+            ["it is off"],
+            ["off", "The light: it is off."],
+        ),
+        (
+            "Q: Tell tell\nAsk Func[g]: tell\nFunc[g] says: TELL\nA: It told me: TELL",
+            "Tell Fred",
+            ["HEY"],
+            ["Fred", "It told me: HEY"],
+        ),
+        ("Q: Say hello\nA: hello", "Say Fred", [], ["Fred"]),
+        ("Q: Say hello to Bob\nA: Hello, Bob!", "Say goodbye to Alice", [], ["Goodbye, Alice!"]),
+        ("Q: Can you help me?\nA: I can, of course.", "Could you help me?", [], ["I can, of course."]),
+    ],
+)
+def test_a_stop_word_that_a_line_repeats_differs_with_the_question(
+    lines: str, question: str, replies: list[str], said: list[str]
+) -> None:
+    assert converse(read_agent(lines), question, *replies) == said
+
+
+def test_a_word_that_stays_in_the_answer_is_said_of_no_other_question() -> None:
+    shots = read_agent(
+        "Q: Say hello to Bob\nAsk Func[g]: Bob\nFunc[g] says: ok\nA: Bob, I have just said hello."
+    )
+    assert converse(shots, "Say hello to Alice", "ok") == ["Alice", "Alice, I have just said hello."]
+    assert "offline few-shot model" in converse(shots, "Say goodbye to Alice")[0]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<img src=x onerror=alert(1)>",
+        '<img src=x onerror="alert(document.cookie)">',
+        "f(x)[0] = {...}; // *!*",
+        "HELLO",
+        "hello hello",
+    ],
+)
+@pytest.mark.parametrize("word", ["hello", "goodbye"])
+def test_markup_in_a_reply_is_framed_like_any_reply(word: str, reply: str) -> None:
+    shots = echo_agent(word, word, f"It said: {word}")
+    assert converse(shots, "Say Fred", reply) == ["Fred", f"It said: {reply}"]
+    assert converse(shots, f"Say {reply}", reply)[-1] == f"It said: {reply}"
+
+
+def test_a_long_question_may_have_a_long_reply() -> None:
+    shots = echo_agent("hello", "hello", "It said: hello")
+    long = "the quick brown fox jumps over the lazy dog and then it sleeps for a very long time"
+    assert converse(shots, f"Say {long}", long) == [long, f"It said: {long}"]
+    assert converse(shots, "Say Fred", long) == ["Fred", long]
 
 
 def test_scripts_without_spaces_are_imitated_too() -> None:

@@ -183,6 +183,9 @@ class _Aligner:
             end = next(words, end)
         while first < end and self._is_foreign(end - 1, mine, is_name=is_name):
             end -= 1
+        if first == end and unit.actual_end - unit.actual_first == 1:  # "Say thanks": it is all there is
+            is_word = not self._actual[unit.actual_first].is_mark
+            return unit if is_word else unit._replace(actual_end=unit.actual_first)
         return unit._replace(actual_first=first, actual_end=end)
 
     def _is_plain_word(self, position: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from fixieai.llm.by_example import filling, templates
+from fixieai.llm.by_example import arguments, filling, templates
 from fixieai.llm.by_example.alignment import Alignment, Wanted, align, likeness
 from fixieai.llm.by_example.exchanges import Exchange
 from fixieai.llm.by_example.resemblance import Pattern
@@ -53,12 +53,8 @@ class Example:
         self.exchange = exchange
         self._own = Situation.of(exchange)
         self._texts = (self._own.question, *self._own.replies, *self._own.earlier)
-        self._plan = [
-            [(line, self._template(line, position)) for line in (*step.thoughts, step.ask)]
-            for position, step in enumerate(exchange.steps)
-        ]
-        closing = (*exchange.closing_thoughts, Line(LineKind.RESPONSE, exchange.answer or ""))
-        self._plan.append([(line, self._template(line, len(exchange.steps))) for line in closing])
+        self._texts = self._with_arguments()
+        self._plan = self._make_plan()
         self._asks = [lines[-1][1] for lines in self._plan[:-1]]
         self._answer = self._plan[-1][-1][1]
         self._wanted = [self._wanted_of(source) for source in range(len(self._texts))]
@@ -68,7 +64,7 @@ class Example:
 
     @property
     def question(self) -> Text:
-        return self._own.question
+        return self._texts[QUESTION]
 
     def accept(self, constants: AbstractSet[str]) -> None:
         """Takes these words for ones that are true whatever was asked."""
@@ -81,7 +77,8 @@ class Example:
         if score is None:
             return None
         replies = self._aligned(1, self._own.replies, situation.replies)
-        earlier = self._aligned(1 + len(self._own.replies), self._own.earlier, situation.earlier)
+        first = 1 + len(self._own.replies)
+        earlier = self._aligned(first, self._texts[first:], situation.earlier)
         alikes = [_reply_likeness(alignment) for alignment in replies if alignment is not None]
         rank = score + 0.5 * question.is_same + 0.3 * (sum(alikes) / len(alikes) if alikes else 1.0)
         if earlier:
@@ -100,6 +97,22 @@ class Example:
         if filled[-1] is None:
             return None
         return [line for line in filled if line is not None]
+
+    def _with_arguments(self) -> tuple[Text, ...]:
+        """The texts, with the words marked that the lines show to be what a question is about."""
+        *steps, closing = self._make_plan()
+        questions = [QUESTION, *([1 + len(self._own.replies)] if self._own.earlier else [])]
+        return tuple(
+            arguments.mark(self._texts, questions, [lines[-1][1] for lines in steps], closing[-1][1])
+        )
+
+    def _make_plan(self) -> list[list[tuple[Line, Template]]]:
+        exchange = self.exchange
+        closing = (*exchange.closing_thoughts, Line(LineKind.RESPONSE, exchange.answer or ""))
+        lines = [*((*step.thoughts, step.ask) for step in exchange.steps), closing]
+        return [
+            [(line, self._template(line, position)) for line in step] for position, step in enumerate(lines)
+        ]
 
     def _template(self, line: Line, step: int) -> Template:
         """`step` replies are known when the line is written."""
@@ -150,6 +163,7 @@ class Example:
             is_passed_on=any(ask.is_question for ask in self._asks),
             has_steps=bool(self._asks),
             answers_itself=not any(tokens[position].is_content for position in self._answer.unexplained),
+            kept=arguments.kept(self.question, [*self._asks, self._answer]),
             takes_series=any(items.source == QUESTION for template in users for items in template.items),
         )
 

@@ -71,7 +71,7 @@ class _Filler:
         alignment = self._alignment(items.source)
         text = items.found.shown(alignment.actual)
         _check_kind(alignment)
-        if text is None or (items.source != QUESTION and _has_grown(alignment)):
+        if text is None or (items.source != QUESTION and self._has_grown(alignment)):
             raise CannotFill
         return _Hole(items.found.start, items.found.end, text)
 
@@ -85,6 +85,20 @@ class _Filler:
         if text is None:
             raise CannotFill
         return self._hole(number.position, 1, text)
+
+    def _has_grown(self, alignment: Alignment) -> bool:
+        """What was a word or two in the example is a speech now, and the question is none.
+
+        Marks are not counted: markup and code have many.
+        """
+        example, actual = alignment.example, alignment.actual
+        is_error = actual.raw.casefold().startswith("error") and not example.raw.casefold().startswith(
+            "error"
+        )
+        question = self._alignment(QUESTION)
+        longer = max(0, question.actual.word_count - question.example.word_count)
+        most = _MAXIMUM_GROWTH * example.word_count + _EXTRA_WORDS + longer
+        return is_error or actual.word_count > most or not actual.tokens
 
     def _run(self, run: Run) -> Iterator[_Hole]:
         alignment = self._alignment(run.source)
@@ -149,7 +163,7 @@ class _Filler:
         text = actual.raw
         if run.source != QUESTION:
             _check_kind(alignment)
-            if run.length < len(self._target.tokens) and _has_grown(alignment):
+            if run.length < len(self._target.tokens) and self._has_grown(alignment):
                 raise CannotFill
             if len(example.tokens) == 1 and len(actual.tokens) == 1 and example.is_numbers:
                 return _number(example.tokens[0], self._target.tokens[run.position], actual.tokens[0])
@@ -196,14 +210,3 @@ def _check_kind(alignment: Alignment) -> None:
         raise CannotFill
     if not actual.raw:
         raise CannotFill
-
-
-def _has_grown(alignment: Alignment) -> bool:
-    """What was a word or two in the example is a speech now."""
-    example, actual = alignment.example, alignment.actual
-    is_error = actual.raw.casefold().startswith("error") and not example.raw.casefold().startswith("error")
-    return (
-        is_error
-        or len(actual.tokens) > _MAXIMUM_GROWTH * len(example.tokens) + _EXTRA_WORDS
-        or not actual.tokens
-    )

@@ -27,7 +27,8 @@ class Pattern:
 
     `parts` are stretches of tokens that its steps use, each of which has to be there. `is_passed_on`:
     a step asks the question itself, so all of it is used. `answers_itself`: nothing is asked, and the
-    answer repeats what the question says. `takes_series`: a list of numbers may be longer or shorter.
+    answer repeats what the question says. `kept` are tokens that its lines have too, whatever is asked.
+    `takes_series`: a list of numbers may be longer or shorter.
     """
 
     question: Text
@@ -36,6 +37,7 @@ class Pattern:
     is_passed_on: bool
     has_steps: bool
     answers_itself: bool
+    kept: frozenset[int]
     takes_series: bool
     weights: tuple[float, ...] = field(init=False)
     telling: tuple[int, ...] = field(init=False)
@@ -92,11 +94,32 @@ class Pattern:
         for unit in alignment.units:
             mine, other = self.question.tokens[unit.first : unit.end], self._other(alignment, unit)
             is_used = unit.first in self.wanted.tokens
-            if alignment.is_alike(unit) or (is_used and _may_stand_for(mine, other)):
+            if alignment.is_alike(unit) or (
+                is_used and (_may_stand_for(mine, other) or self._is_all_that_differs(alignment, unit))
+            ):
                 agreed += sum(self.weights[unit.first : unit.end])
-            elif is_used or (_has_content(mine) and _has_content(other) and not self.is_passed_on):
+            elif is_used or (_has_content(other) and self._means_something(unit)):
                 return None
         return agreed
+
+    def _means_something(self, unit: Unit) -> bool:
+        """Another word in its place makes another question."""
+        is_kept = not self.kept.isdisjoint(range(unit.first, unit.end))
+        return is_kept or (
+            _has_content(self.question.tokens[unit.first : unit.end]) and not self.is_passed_on
+        )
+
+    def _is_all_that_differs(self, alignment: Alignment, unit: Unit) -> bool:
+        """Where all else is the same, any word is what is asked about: "Say hello" like "Say Fred"."""
+        mine, other = self.question.tokens[unit.first : unit.end], self._other(alignment, unit)
+        own = _without_marks(self.question.tokens, unit.first, unit.end)
+        rest = _without_marks(alignment.actual.tokens, unit.actual_first, unit.actual_end)
+        return (
+            not any(token.like in (NUMBER, EMBED) or token.key in _NOT_REPLACEABLE for token in mine)
+            and not all(token.is_mark for token in other)
+            and _has_content(own)
+            and [token.like for token in own] == [token.like for token in rest]
+        )
 
     def _is_about_the_same(self, alignment: Alignment, extra: Sequence[Token]) -> bool:
         """A word that says what is asked is the same. Where the example has none, nothing else is asked.
@@ -185,6 +208,11 @@ def _is_acronym(token: Token) -> bool:
 
 def _has_content(tokens: Sequence[Token]) -> bool:
     return any(token.is_content for token in tokens)
+
+
+def _without_marks(tokens: Sequence[Token], first: int, end: int) -> list[Token]:
+    """The words before `first` and from `end` on."""
+    return [token for token in (*tokens[:first], *tokens[end:]) if not token.is_mark]
 
 
 def _may_stand_for(mine: Sequence[Token], other: Sequence[Token]) -> bool:

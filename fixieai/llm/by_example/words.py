@@ -68,6 +68,7 @@ class Token(NamedTuple):
     """`key` is what makes two tokens the same; `like` is what lets one stand for the other.
 
     All numbers are alike, all embeds are, and so are forms of a word ("roll", "rolling").
+    `is_argument`: it is what its text is about, whatever word it is.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Token(NamedTuple):
     like: str
     start: int
     end: int
+    is_argument: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -91,7 +93,12 @@ class Token(NamedTuple):
 
     @property
     def is_content(self) -> bool:
-        return self.like in (NUMBER, EMBED) or not (self.key in STOP_WORDS or self.is_mark)
+        return self.is_argument or not self.is_little
+
+    @property
+    def is_little(self) -> bool:
+        """A stop word or a mark: in most places it says little."""
+        return self.like not in (NUMBER, EMBED) and (self.key in STOP_WORDS or self.is_mark)
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,11 @@ class Text:
         return positions
 
     @cached_property
+    def word_count(self) -> int:
+        """How many tokens are no marks."""
+        return sum(not token.is_mark for token in self.tokens)
+
+    @cached_property
     def numbers(self) -> list[Decimal]:
         return [Decimal(token.key) for token in self.tokens if token.is_number]
 
@@ -121,6 +133,11 @@ class Text:
     def is_numbers(self) -> bool:
         """Nothing but numbers, with at most commas and semicolons between them."""
         return bool(self.numbers) and all(token.is_number or token.text in ",;" for token in self.tokens)
+
+    def with_argument(self, position: int) -> "Text":
+        """The same text, in which the word at `position` means something, whatever word it is."""
+        token = self.tokens[position]._replace(is_argument=True)
+        return Text(self.raw, (*self.tokens[:position], token, *self.tokens[position + 1 :]))
 
     def between(self, first: int, end: int) -> str:
         """The raw text of tokens `first` to `end` (exclusive)."""
