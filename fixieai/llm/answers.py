@@ -80,9 +80,13 @@ def _object(data: bytes) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer as it grows. Of several tool calls the first counts: one action per completion."""
+    """One answer as it grows. Of several tool calls the first counts: one action per completion.
+
+    `key` is what no error message may hold.
+    """
 
     model: str
+    key: str = ""
     _text: list[str] = field(default_factory=list)
     _call: dict[str, Any] | None = None
     _arguments: list[str] = field(default_factory=list)
@@ -100,7 +104,7 @@ class Answer:
             TransientFailure: the event is an error, or no part of an answer.
         """
         if event.get("error"):
-            raise TransientFailure(f"reported an error: {error_message(event)}")
+            raise TransientFailure(f"reported an error: {error_message(event, self.key)}")
         if isinstance(event.get("usage"), dict):
             self._usage = event["usage"]
         choices = event.get("choices")
@@ -177,9 +181,11 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def error_message(body: object) -> str:
-    """What an error body says, in one line of at most 200 characters."""
+def error_message(body: object, key: str) -> str:
+    """What an error body says, in one line of at most 200 characters, without the key."""
     error = body.get("error", body) if isinstance(body, dict) else body
-    message = error.get("message") if isinstance(error, dict) else error
-    words = "".join(character if character.isprintable() else " " for character in str(message or "")[:1000])
+    message = str((error.get("message") if isinstance(error, dict) else error) or "")
+    if key:  # before anything is cut: half a key is a secret too
+        message = message.replace(key, "***")
+    words = "".join(character if character.isprintable() else " " for character in message[:1000])
     return " ".join(words.split())[:200] or "no reason given"

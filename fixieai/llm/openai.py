@@ -112,7 +112,7 @@ class OpenAIModel:
         self, client: "Client", body: dict[str, Any], idempotency_key: str
     ) -> AsyncGenerator[str | Completion, None]:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        answer, decoder = Answer(self.name), Decoder()
+        answer, decoder = Answer(self.name, client.api_key), Decoder()
         async with client.send(self._model.path, content, idempotency_key) as response:
             chunks = response.aiter_bytes()
             async for chunk in chunks:

@@ -11,6 +11,7 @@ import time
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 
+import aiohttp
 import httpx2
 import openai
 
@@ -66,6 +67,8 @@ class Client(openai.AsyncOpenAI):
             raise _refusal(error, self.api_key) from None
         except openai.APIConnectionError as error:
             raise TransientFailure(f"could not be reached ({_cause(error)})") from None
+        except aiohttp.ClientError as error:  # one that the SDK's transport does not know
+            raise TransientFailure(f"does not answer in HTTP ({type(error).__name__})") from None
         assert isinstance(response, httpx2.Response)  # noqa: S101 - cast_to says so, the stub does not
         try:
             yield response
@@ -103,9 +106,7 @@ def _is_local(base_url: str) -> bool:
 def _refusal(error: openai.APIStatusError, key: str) -> Exception:
     status = error.status_code
     body = error.body if len(error.response.content) <= _LONGEST_ERROR_BODY else None
-    reason = error_message(body)
-    if key:
-        reason = reason.replace(key, "***")
+    reason = error_message(body, key)
     said = f"answered {status}: {reason}"
     if status in (401, 403):
         return ConfigurationError("could not be asked, because its server refused the API key")

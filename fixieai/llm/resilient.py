@@ -43,7 +43,12 @@ class ResilientModel:
     async def stream(
         self, prompt: Prompt, settings: LlmSettings, idempotency_key: str
     ) -> AsyncGenerator[str | Completion, None]:
-        """See `LanguageModel.stream`. Raises AnswerBrokeOff, a ModelUnavailable, after text was yielded."""
+        """See `LanguageModel.stream`.
+
+        Raises:
+            AnswerBrokeOff: after text was yielded, with time left to ask again.
+            ModelUnavailable: nothing helps any more.
+        """
         deadline = _now() + self._limits.total_seconds
         failures: list[ModelUnavailable | ConfigurationError] = []
         for position, model in enumerate(self._models):  # noqa: PLR1702 - an async generator delegates in no fewer blocks
@@ -90,7 +95,7 @@ class _Call:
                         yield piece
             except ModelUnavailable as failure:
                 if self.has_begun:
-                    raise _broke_off(failure) from None
+                    raise self._broke_off(failure) from None
                 wait = self._wait(failure, tried)
                 if wait is None:
                     raise
@@ -126,6 +131,11 @@ class _Call:
             limit = patience if seconds == patience else self.limits.total_seconds
             raise TransientFailure(f"The language model {self.model.name} {what} {limit:g} s.") from None
 
+    def _broke_off(self, failure: ModelUnavailable) -> ModelUnavailable:
+        """An AnswerBrokeOff while there is time left to ask again."""
+        text = f"{failure.message} A part of its answer had come by then, but not all of it. Ask again."
+        return AnswerBrokeOff(text) if _now() < self.deadline else ModelUnavailable(text)
+
     def _wait(self, failure: ModelUnavailable, tried: int) -> float | None:
         """Seconds until the next try, or None when there is to be none."""
         if not isinstance(failure, TransientFailure) or tried >= self.limits.retries:
@@ -140,12 +150,6 @@ class _Call:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _broke_off(failure: ModelUnavailable) -> AnswerBrokeOff:
-    return AnswerBrokeOff(
-        f"{failure.message} A part of its answer had come by then, but not all of it. Ask again."
-    )
 
 
 def _all_failed(

@@ -1,9 +1,11 @@
 """One call to a server that speaks OpenAI's API: what is sent, and what is made of the answer."""
 
+import asyncio
 import contextlib
 import json
 import logging
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -232,6 +234,26 @@ async def test_keys_are_in_no_log_and_no_error(serve, model_at, caplog: pytest.L
     assert "your key *** [31m is odd" in caught.value.message
     assert "sk-secret" not in caplog.text
     assert "Roll a d20" not in caplog.text
+
+
+@pytest.mark.parametrize("padding", [0, 190])
+async def test_an_error_in_a_stream_holds_no_key_and_no_part_of_one(serve, model_at, padding: int) -> None:
+    said = json.dumps({"error": {"message": "x" * padding + "your key sk-secret-0123456789 is odd"}})
+    server = serve([Garbage(f"data: {said}\n\n".encode(), "text/event-stream")])
+    with pytest.raises(ModelUnavailable, match="reported an error") as caught:
+        await complete(await model_at(server, "openai/gpt-4o"), CHAT)
+    assert "sk-" not in caught.value.message
+
+
+async def test_what_is_not_http_is_a_failure_of_the_server(model_at) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ModelUnavailable, match="does not answer in HTTP"):
+            await complete(await model_at(SimpleNamespace(base_url=f"http://127.0.0.1:{port}/v1")), CHAT)
 
 
 @pytest.mark.parametrize(
