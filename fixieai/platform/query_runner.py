@@ -169,6 +169,8 @@ async def _fail(journal: Journal, failure: Failure) -> None:
     line = Line(LineKind.RESPONSE, failure.message)
     try:
         await journal.finish(line, PLATFORM, failure)
+    except errors.NotFound:  # its session was deleted meanwhile
+        journal.publish_end(line, PLATFORM, failure)
     except Exception:
         _logger.exception("the end of a query could not be stored")
         journal.publish_end(line, PLATFORM, failure)

@@ -62,6 +62,24 @@ def test_whoever_waits_for_a_query_that_outlasts_the_platform_is_told(tmp_path) 
         assert [ask.result(5).error for ask in waiting] == ["interrupted"] * 3
 
 
+def test_a_session_deleted_under_a_query_ends_it_with_a_message_and_no_traceback(tmp_path, caplog) -> None:
+    asked = threading.Event()
+    limits = QueryLimits(agent_seconds=0.5)
+    with (
+        silent_agent(asked) as url,
+        testing.platform(limits=limits) as platform,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        platform.register("silent", url)
+        session = platform.call("POST", "/api/sessions")["handle"]
+        waiting = pool.submit(platform.ask, "silent", "Well?", session)
+        assert asked.wait(10)
+        platform.call("DELETE", f"/api/sessions/{session}")
+
+        assert waiting.result(5).error == "agent_unavailable"
+    assert "Traceback" not in caplog.text
+
+
 @pytest.fixture
 async def database(tmp_path) -> AsyncIterator[Database]:
     opened = await connect(sqlite_url(tmp_path / "fixie.db"))
