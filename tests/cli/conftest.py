@@ -58,13 +58,13 @@ class CommandLine:
 
 
 class Running:
-    """A command that goes on, and what it printed so far."""
+    """A command that goes on, with nobody typing yet, and what it printed so far."""
 
     def __init__(self, command: list[str], folder: pathlib.Path, environment: dict[str, str]) -> None:
         self._output = folder / f"output-{time.monotonic_ns()}"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=environment
+                command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=folder, env=environment
             )
 
     def output(self) -> str:
@@ -85,7 +85,10 @@ class Running:
         """The exit code after a signal."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        code = self.process.wait(SECONDS)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return code
 
 
 def eventually(look: Callable[[], str], explain: Callable[[], str]) -> str:
