@@ -31,8 +31,8 @@ Commands find the platform by `FIXIE_API_URL` (`http://127.0.0.1:8180` unless se
 in this order:
 
 1. `FIXIE_API_KEY`;
-2. the entry of `environment_auth_tokens` for this platform in the config file, `~/.config/fixie/config.yaml` or
-   where `FIXIE_CONFIG_PATH` says;
+2. the entry of `environment_auth_tokens` for this platform in the config file, `~/.config/fixie/config.yaml`
+   or where `FIXIE_CONFIG_PATH` says;
 3. for a platform on this machine, the file `api_key` in [its home](platform.md#the-home-folder);
 4. `fixie_api_key` in the config file.
 
