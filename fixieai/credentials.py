@@ -48,15 +48,25 @@ def read_config() -> Mapping[str, Any]:
 
 
 def _key_for_url(config: Mapping[str, Any], api_url: str) -> str | None:
-    for entry in config.get("environment_auth_tokens") or []:
+    entries = config.get("environment_auth_tokens") or []
+    if not isinstance(entries, list):
+        raise PermissionError(f"environment_auth_tokens in the config file {config_path()} must be a list")
+    for entry in entries:
         if isinstance(entry, dict) and entry.get("url") == api_url and entry.get("auth_token"):
-            return str(entry["auth_token"])
+            return _usable(entry.get("auth_token"), f"auth_token for {api_url} in {config_path()}")
     return None
 
 
 def _key_for_any(config: Mapping[str, Any]) -> str | None:
-    key = config.get("fixie_api_key")
-    return str(key) if key else None
+    return _usable(config.get("fixie_api_key"), f"fixie_api_key in {config_path()}")
+
+
+def _usable(key: object, where: str) -> str | None:
+    """A key as it can be sent in a header. The message never holds it."""
+    text = key.strip() if isinstance(key, str) else key or ""
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
+        raise PermissionError(f"{where} is not an API key: it holds characters that no key has")
+    return text or None
 
 
 def is_local(api_url: str) -> bool:
@@ -67,18 +77,20 @@ def _local_key(api_url: str) -> str | None:
     if not is_local(api_url):
         return None
     try:
-        return (home_path() / LOCAL_KEY_FILE).read_text("ascii").strip() or None
+        key = (home_path() / LOCAL_KEY_FILE).read_text("utf-8", "replace")
     except FileNotFoundError:
         return None
+    return _usable(key, f"what {home_path() / LOCAL_KEY_FILE} holds")
 
 
 def find_api_key(api_url: str) -> str | None:
     """The API key for the platform at `api_url`, or None.
 
     Raises:
-        PermissionError: a file that should hold the key exists and cannot be read.
+        PermissionError: a file that should hold the key exists and cannot be read, or what should
+            be a key cannot be one.
     """
-    if key := os.environ.get("FIXIE_API_KEY"):
+    if key := _usable(os.environ.get("FIXIE_API_KEY"), "FIXIE_API_KEY"):
         return key
     config = read_config()
     return _key_for_url(config, api_url) or _local_key(api_url) or _key_for_any(config)

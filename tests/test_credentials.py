@@ -53,3 +53,35 @@ def test_a_config_file_that_cannot_be_read_is_named(home, content: str) -> None:
 
     with pytest.raises(PermissionError, match=r"config\.yaml"):
         credentials.find_api_key(LOCAL)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "fixie_api_key: [secret]",
+        "fixie_api_key: sécret",
+        'fixie_api_key: "sec\\nret"',
+        "environment_auth_tokens: 5",
+    ],
+)
+def test_a_key_of_the_config_file_that_cannot_be_one_is_refused_and_not_shown(home, content: str) -> None:
+    (home / "config.yaml").write_text(content)
+
+    with pytest.raises(PermissionError, match=r"config\.yaml") as refused:
+        credentials.find_api_key(CLOUD)
+    assert "cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sécret", "sec\x1bret"])
+def test_a_key_of_the_environment_that_cannot_be_one_is_refused_and_not_shown(monkeypatch, key: str) -> None:
+    monkeypatch.setenv("FIXIE_API_KEY", key)
+
+    with pytest.raises(PermissionError, match="FIXIE_API_KEY is not an API key") as refused:
+        credentials.find_api_key(CLOUD)
+    assert "ret" not in str(refused.value)
+
+
+def test_what_stands_around_a_key_is_not_a_part_of_it(home, monkeypatch) -> None:
+    monkeypatch.setenv("FIXIE_API_KEY", " key\n")
+
+    assert credentials.find_api_key(CLOUD) == "key"

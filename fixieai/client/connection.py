@@ -34,6 +34,18 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
+def _check_url(url: str) -> None:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_http = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_http = False
+    if not is_http:
+        raise errors.ConfigurationError(
+            f"FIXIE_API_URL must be a URL that begins with http:// or https://, not {url[:200]!r}."
+        )
+
+
 def quoted(*segments: str) -> str:
     """The segments as one URL path, each quoted so that none reaches another's place.
 
@@ -54,8 +66,10 @@ class PlatformConnection:
 
         Raises:
             PermissionError: there is no API key.
+            ConfigurationError: the URL cannot be one.
         """
         self._url = (api_url or constants.FIXIE_API_URL).rstrip("/")
+        _check_url(self._url)
         key = (api_key or constants.fixie_api_key(self._url)).strip()
         self._http = requests.Session()
         self._http.auth = _Bearer(key)

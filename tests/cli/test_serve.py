@@ -50,6 +50,16 @@ def test_an_agent_that_does_not_load_is_exit_code_1_without_reload(platform_cli,
     assert "expected an agent or a function, not int" in agent.output()
 
 
+def test_a_few_shot_that_cannot_be_is_said_in_one_line(platform_cli, echo):
+    (echo / "main.py").write_text(
+        "import fixieai\nagent = fixieai.CodeShotAgent('I echo.', 'Q: Hello\\nB: hi')\n"
+    )
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    assert agent.process.wait(60) == 1
+    assert "Error: entry_point main:agent: few-shot 1" in agent.output()
+    assert "Traceback" not in agent.output()
+
+
 def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cli, echo):
     (echo / ".env").write_text("GREETING=hi\nFIXIE_API_URL=http://127.0.0.1:9\n")
     (echo / "main.py").write_text(

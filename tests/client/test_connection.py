@@ -139,3 +139,11 @@ def test_segments_that_would_lead_elsewhere_are_refused(segment):
 
 def test_segments_stay_in_their_place():
     assert connection.quoted("a/b", "c?d#e", "%2e%2e", "é") == "a%2Fb/c%3Fd%23e/%252e%252e/%C3%A9"
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://127.0.0.1", "http://", "http://[::1", "http://127.0.0.1:99999"]
+)
+def test_an_address_that_cannot_be_one_is_named_before_a_key_is_looked_for(url):
+    with pytest.raises(errors.ConfigurationError, match="FIXIE_API_URL must be a URL"):
+        connection.PlatformConnection(api_url=url)

@@ -17,8 +17,7 @@ def load(config: AgentConfig) -> AgentBase:
     """Imports the agent of `config` from the current folder and validates it.
 
     Raises:
-        ConfigurationError: the entry point leads to nothing that is an agent.
-        ValueError: the agent cannot work.
+        ConfigurationError: the entry point leads to nothing that is an agent, or to one that cannot work.
         Exception: whatever the author's module raises.
     """
     folder = str(pathlib.Path.cwd())
@@ -38,7 +37,10 @@ def load(config: AgentConfig) -> AgentBase:
             f"entry_point {config.entry_point}: {module.__file__} has no {config.attribute!r}"
         )
     agent = _as_agent(found, config)
-    agent.validate()
+    try:
+        agent.validate()
+    except ValueError as error:
+        raise errors.ConfigurationError(f"entry_point {config.entry_point}: {error}") from error
     return agent
 
 
