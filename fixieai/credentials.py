@@ -38,7 +38,11 @@ def read_config() -> Mapping[str, Any]:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:  # its text would quote the file, which holds keys
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise PermissionError(f"cannot read the config file {path}: it is not YAML{where}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise PermissionError(f"cannot read the config file {path}: {error}") from error
     if content is None:
         return {}

@@ -59,6 +59,7 @@ def test_a_config_file_that_cannot_be_read_is_named(home, content: str) -> None:
     "content",
     [
         "fixie_api_key: [secret]",
+        "fixie_api_key: [secret",
         "fixie_api_key: sécret",
         'fixie_api_key: "sec\\nret"',
         "environment_auth_tokens: 5",
