@@ -1,7 +1,8 @@
 """One platform per home: two on one SQLite file would each believe that they alone write.
 
 The lock is the operating system's (`flock`), so it ends with the process that holds it, however
-that ends. The file stays, and names the last holder.
+that ends. The file stays, and names the last holder. The folder itself is locked as well: whoever
+takes the file for a leftover and removes it gets no second platform.
 """
 
 import contextlib
@@ -17,14 +18,14 @@ _FILE = "platform.lock"
 class HomeLock:
     """Held from `acquire` to `release`, or to the end of the process."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    def __init__(self, *descriptors: int) -> None:
+        self._descriptors = descriptors
 
     def release(self) -> None:
         """Lets another platform have the home; a second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptors, self._descriptors = self._descriptors, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def acquire(home: pathlib.Path) -> HomeLock:
@@ -42,11 +43,14 @@ def acquire(home: pathlib.Path) -> HomeLock:
         raise errors.ConfigurationError(
             f"Cannot write {path}: {error.strerror}. Make the folder writable, or set FIXIE_HOME to another."
         ) from error
+    folder = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
+    lock = HomeLock(descriptor, folder)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_folder(folder)
     except OSError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
+        lock.release()
         raise errors.Conflict(
             f"Another platform (process {holder}) already uses {home}. Stop it, or set FIXIE_HOME to "
             f"another folder."
@@ -55,4 +59,14 @@ def acquire(home: pathlib.Path) -> HomeLock:
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-    return HomeLock(descriptor)
+    return lock
+
+
+def _lock_folder(folder: int) -> None:
+    """Raises BlockingIOError when another process has it. Some file systems lock files alone."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return

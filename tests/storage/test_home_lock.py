@@ -50,3 +50,12 @@ def test_a_home_that_cannot_be_one_is_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "home").touch()
     with pytest.raises(errors.ConfigurationError, match=r"home/platform\.lock"):
         home_lock.acquire(tmp_path / "home")
+
+
+def test_removing_the_file_lets_no_second_platform_in(tmp_path: pathlib.Path) -> None:
+    lock = home_lock.acquire(tmp_path)
+    (tmp_path / "platform.lock").unlink()
+    with pytest.raises(errors.Conflict):
+        home_lock.acquire(tmp_path)
+    lock.release()
+    home_lock.acquire(tmp_path).release()
