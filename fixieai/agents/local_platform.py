@@ -18,8 +18,8 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @contextlib.contextmanager
-def running(api_url: str) -> Iterator[bool]:
-    """While a platform answers at the address; whether it is this process's own, which ends with the block.
+def running(api_url: str) -> Iterator[BackgroundServer | None]:
+    """While a platform answers at the address: this process's own, which ends with the block, or None.
 
     It has a thread and an event loop of its own, so that an author's code that blocks does not block it.
 
@@ -28,7 +28,7 @@ def running(api_url: str) -> Iterator[bool]:
     """
     own = None if _is_there(api_url) else _bring_up(api_url)
     try:
-        yield own is not None
+        yield own
     finally:
         if own is not None:
             own.stop()

@@ -33,6 +33,8 @@ _FIRST_PORT = 8181
 _PORTS_TRIED = 50
 _SECONDS_BETWEEN_LOOKS = 3.0
 _FEW_SHOT_MODEL = "few-shot"
+# When the own platform has ended its queries nobody waits for this agent any more.
+_OWN_PLATFORM_GONE = server.ServerSettings(grace_seconds=1)
 
 
 def serve(agent: AgentBase, handle: str | None, host: str, port: int) -> None:
@@ -88,7 +90,7 @@ def _serve_alone(agent: AgentBase, host: str, port: int) -> None:
 
 def _serve_locally(agent: AgentBase, handle: str, host: str, port: int) -> None:
     app = guarded_app(agent, host)
-    with _bind(host, port) as sock, local_platform.running(constants.LOCAL_API_URL) as is_own:
+    with _bind(host, port) as sock, local_platform.running(constants.LOCAL_API_URL) as own:
         registrar = Registrar(constants.LOCAL_API_URL)
         user = registrar.user()
         place = _Place(registrar, user["username"], handle, server.url_of(sock))
@@ -97,11 +99,17 @@ def _serve_locally(agent: AgentBase, handle: str, host: str, port: int) -> None:
         def on_started() -> None:
             place.register()
             _say(_banner(agent, place, user["defaultModel"]))
-            if not is_own:
+            if own is None:
                 threading.Thread(target=place.keep_registered, daemon=True).start()
 
+        def before_stop() -> None:
+            place.unregister()  # nobody new is sent here; queries under way still need this agent
+            if own is not None:
+                own.stop()
+
         try:
-            server.run_foreground(app, sock, on_started=on_started)
+            settings = server.ServerSettings() if own is None else _OWN_PLATFORM_GONE
+            server.run_foreground(app, sock, settings, on_started=on_started, before_stop=before_stop)
         finally:
             place.unregister()
 

@@ -246,12 +246,14 @@ def run_foreground(
     settings: ServerSettings = _SETTINGS,
     *,
     on_started: Callable[[], None] | None = None,
+    before_stop: Callable[[], None] | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM, then lets requests in progress finish and returns.
 
     `on_started` runs once requests are answered, in a thread of its own: it may make requests
-    to this very server. What it raises stops the server and is raised here. A second signal
-    stops at once; a third acts as if this function were not there.
+    to this very server. What it raises stops the server and is raised here. `before_stop` runs
+    after the first signal, in a thread too, and the server goes on until it returns. A second
+    signal stops at once; a third acts as if this function were not there.
 
     Raises:
         SystemExit: a second signal, with the shell's code for it (130 for Ctrl-C).
@@ -259,7 +261,7 @@ def run_foreground(
     """
     accepting = asyncio.Event()
     server = _Server(build_config(app, settings), accepting.set)
-    with asyncio.Runner() as runner, _Signals(server, runner.get_loop()) as signals:
+    with asyncio.Runner() as runner, _Signals(server, runner.get_loop(), before_stop) as signals:
         try:
             runner.run(signals.watch(_serve_and_call(server, sock, accepting, on_started)))
         except asyncio.CancelledError:
@@ -316,9 +318,13 @@ def _call_in_thread(callback: Callable[[], None]) -> asyncio.Future[None]:
 class _Signals:
     """SIGINT and SIGTERM while a server runs: the first asks it to stop, the second makes it."""
 
-    def __init__(self, server: _Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, server: _Server, loop: asyncio.AbstractEventLoop, before_stop: Callable[[], None] | None
+    ) -> None:
         self._server = server
         self._loop = loop
+        self._before_stop = before_stop
+        self._is_asked = False
         self._task: asyncio.Task[Any] | None = None
         self._previous: MutableMapping[int, Any] = {}
         self.exit_code = 0
@@ -338,11 +344,24 @@ class _Signals:
         await serving
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self._server.should_exit:
-            self._server.should_exit = True
+        if not (self._is_asked or self._server.should_exit):
+            self._is_asked = True
+            self._ask_to_stop()
             return
         self.exit_code = 128 + number
         self._server.force_exit = True
         self.__exit__()
         if self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _ask_to_stop(self) -> None:
+        if self._before_stop is None:
+            self._server.should_exit = True
+        else:
+            threading.Thread(target=self._prepare, args=(self._before_stop,), daemon=True).start()
+
+    def _prepare(self, before_stop: Callable[[], None]) -> None:
+        try:
+            before_stop()
+        finally:
+            self._server.should_exit = True

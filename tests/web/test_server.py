@@ -354,6 +354,20 @@ def test_a_signal_ends_a_server_whose_on_started_hangs() -> None:
     assert time.monotonic() - began < 3
 
 
+def test_before_it_stops_the_server_still_answers() -> None:
+    answers: list[str] = []
+    sock = bind("127.0.0.1", 0)
+    url = url_of(sock)
+    run_foreground(
+        _app(),
+        sock,
+        QUICK,
+        on_started=lambda: signal.raise_signal(signal.SIGTERM),
+        before_stop=lambda: answers.append(_get(url, "/slow")),
+    )
+    assert answers == ["slow but whole"]
+
+
 def test_servers_share_no_settings_by_accident() -> None:
     one = servers.build_config(_app(), ServerSettings(limits=ConnectionLimits(head_seconds=1)))
     other = servers.build_config(_app())
