@@ -81,7 +81,8 @@ class _Incoming:
 
 # An idle connection is nobody's for at least this long before another may take its place.
 _SETTLED_SECONDS = 0.5
-_CONNECTIONS_BEYOND = 100
+# So many more, as a share of the maximum, are told so with a 503; those beyond are cut off.
+_SHARE_BEYOND = 7
 _NOT_HTTP = "The request is not valid HTTP/1.1."
 
 
@@ -220,7 +221,8 @@ class LimitedProtocol(HttpToolsProtocol):
             if isinstance(other, LimitedProtocol) and other is not self and other.is_replaceable(now):
                 other.transport.close()
                 return
-        if len(self.connections) > self.limits.maximum_connections + _CONNECTIONS_BEYOND:
+        maximum = self.limits.maximum_connections
+        if len(self.connections) > maximum + maximum // _SHARE_BEYOND + 1:
             self.transport.abort()
         else:
             self._refuse(errors.ServiceUnavailable("Too many connections; try again shortly."))

@@ -12,6 +12,7 @@ has it called when the server begins to stop: requests in progress then still ha
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import os
 import signal
@@ -26,6 +27,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fixieai import errors
+from fixieai.web import open_files
 from fixieai.web.connections import ConnectionLimits, with_limits
 from fixieai.web.lifespan import Lifespan
 
@@ -112,16 +114,18 @@ def url_of(sock: socket.socket) -> str:
 
 def build_config(app: ASGIApp, settings: ServerSettings = _SETTINGS) -> uvicorn.Config:
     """uvicorn's configuration for `app`; logging is left to the program."""
+    fitting = open_files.connections_that_fit(settings.limits.maximum_connections)
+    limits = dataclasses.replace(settings.limits, maximum_connections=fitting)
     config = uvicorn.Config(
         _ending_quietly(app),
-        http=with_limits(settings.limits),
+        http=with_limits(limits),
         ws="none",
         loop="asyncio",
         log_config=None,
         access_log=False,  # it would log query strings
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=settings.limits.maximum_connections + _TASKS_BEYOND_CONNECTIONS,
+        limit_concurrency=limits.maximum_connections + _TASKS_BEYOND_CONNECTIONS,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.grace_seconds,
     )
@@ -155,6 +159,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(open_files.Complaints())
         await super().startup(sockets)
         self._on_accepting()
 
