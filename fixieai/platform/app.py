@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import local_user, signing_keys
+from fixieai.platform import local_user, secret_key, signing_keys
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.browser_codes import BrowserCodes
@@ -111,6 +111,7 @@ async def _compose(
         settings=settings,
         database=database,
         auth=auth,
+        secret_key=secret_key.load_or_create(settings.home, settings.secret_key),
         browser_codes=BrowserCodes(),
         models=models,
         registry=registry,

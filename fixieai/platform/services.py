@@ -9,6 +9,7 @@ from fixieai.platform.auth import Auth
 from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
 from fixieai.platform.user_storage import UserStorage
@@ -22,6 +23,7 @@ class Platform:
     settings: Settings
     database: Database
     auth: Auth
+    secret_key: SecretKey
     browser_codes: BrowserCodes
     models: Models
     registry: Registry

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from fixieai import credentials
-from fixieai.platform import local_user, settings, signing_keys
+from fixieai.platform import local_user, private_files, settings
 from fixieai.platform.app import build_app, open_platform
 from fixieai.platform.settings import Settings
 from fixieai.web import server
@@ -52,7 +52,7 @@ def local_key(home: pathlib.Path | None = None) -> str:
         ConfigurationError: the home cannot be used.
     """
     chosen = settings.from_environment(os.environ, home)
-    stored = signing_keys.read_private_file(chosen.home / credentials.LOCAL_KEY_FILE)
+    stored = private_files.read(chosen.home / credentials.LOCAL_KEY_FILE)
     return stored.strip() if stored else asyncio.run(_make_key(chosen))
 
 

@@ -33,7 +33,10 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`home` holds the database, the keys and the lock; `port` 0 takes any free port."""
+    """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
+
+    `secret_key` is 32 bytes in base64; None: the home's own.
+    """
 
     home: pathlib.Path
     host: str = "127.0.0.1"
@@ -41,6 +44,7 @@ class Settings:
     may_reach_private_agents: bool = False
     limits: QueryLimits = field(default_factory=QueryLimits)
     models: ModelSettings = field(default_factory=ModelSettings)
+    secret_key: str | None = field(default=None, repr=False)
 
     @property
     def database_url(self) -> str:
@@ -92,4 +96,5 @@ def from_environment(
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
         limits=limits,
         models=ModelSettings.from_environment(environment),
+        secret_key=environment.get("FIXIE_SECRET_KEY"),
     )

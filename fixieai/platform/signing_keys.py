@@ -2,10 +2,8 @@
 
 import base64
 import json
-import os
 import pathlib
 import secrets
-import stat
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from fixieai import errors
-from fixieai.storage import sqlite_errors
+from fixieai.platform import private_files
 
 FILE_NAME = "signing_keys.json"
 
@@ -76,47 +74,10 @@ def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def write_private_file(path: pathlib.Path, content: str) -> None:
-    """Writes a file that is 0600 from its creation and appears whole or not at all.
-
-    Raises:
-        StorageFull, ConfigurationError: it cannot be written; the message names the file.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise sqlite_errors.explain(error, path) from error
-
-
-def read_private_file(path: pathlib.Path) -> str | None:
-    """The content, or None when there is no such file.
-
-    Raises:
-        ConfigurationError: it cannot be read, or others on this machine can read it.
-    """
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise errors.ConfigurationError(
-                f"{path} holds a secret and can be read by others on this machine. Run: chmod 600 {path}"
-            )
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.ConfigurationError(f"cannot read {path}: {error}") from error
-
-
 def _create(path: pathlib.Path) -> SigningKeys:
     key = SigningKey(secrets.token_hex(8), ed25519.Ed25519PrivateKey.generate())
     stored = {"keys": [{"kid": key.kid, "d": _base64url(key.private.private_bytes_raw())}]}
-    write_private_file(path, json.dumps(stored))
+    private_files.write(path, json.dumps(stored))
     return SigningKeys((key,))
 
 
@@ -140,7 +101,7 @@ def load_or_create(home: pathlib.Path) -> SigningKeys:
         ConfigurationError: the file is unreadable, readable by others, or not what this program wrote.
     """
     path = home / FILE_NAME
-    content = read_private_file(path)
+    content = private_files.read(path)
     if content is None:
         return _create(path)
     try:
