@@ -32,6 +32,22 @@ class QueryLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DailyLimits:
+    """What one person may use on a day (UTC). None: as much as they like.
+
+    `agent_tokens` is for each agent they ask; `dollars` counts models whose price is known, by
+    the table in the file `prices`, or the package's own.
+    """
+
+    queries: int | None = 1_000
+    storage_calls: int | None = 100_000
+    tokens: int | None = None
+    agent_tokens: int | None = None
+    dollars: float | None = None
+    prices: pathlib.Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
 
@@ -43,6 +59,7 @@ class Settings:
     port: int = 8180
     may_reach_private_agents: bool = False
     limits: QueryLimits = field(default_factory=QueryLimits)
+    daily_limits: DailyLimits = field(default_factory=DailyLimits)
     models: ModelSettings = field(default_factory=ModelSettings)
     secret_key: str | None = field(default=None, repr=False)
 
@@ -63,6 +80,36 @@ def _read(environment: Mapping[str, str], name: str, kind: type[_Number], defaul
         what = "a whole number" if kind is int else "a number"
         raise errors.ConfigurationError(f"{name} must be {what} above 0, not {text!r}")
     return number
+
+
+def _read_limit(
+    environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number | None
+) -> _Number | None:
+    """0 stands for no limit."""
+    text = environment.get(name)
+    if text is None:
+        return default
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(-1)
+    if not 0 <= number <= 2e9:  # what a GraphQL Int holds
+        what = "a whole number" if kind is int else "a number"
+        raise errors.ConfigurationError(f"{name} must be {what}, or 0 for no limit, not {text!r}")
+    return number or None
+
+
+def _daily_limits(environment: Mapping[str, str]) -> DailyLimits:
+    unset = DailyLimits()
+    prices = environment.get("FIXIE_PRICES")
+    return DailyLimits(
+        queries=_read_limit(environment, "FIXIE_DAILY_QUERIES", int, unset.queries),
+        storage_calls=_read_limit(environment, "FIXIE_DAILY_STORAGE_CALLS", int, unset.storage_calls),
+        tokens=_read_limit(environment, "FIXIE_DAILY_TOKENS", int, unset.tokens),
+        agent_tokens=_read_limit(environment, "FIXIE_DAILY_AGENT_TOKENS", int, unset.agent_tokens),
+        dollars=_read_limit(environment, "FIXIE_DAILY_DOLLARS", float, unset.dollars),
+        prices=pathlib.Path(prices) if prices else None,
+    )
 
 
 def from_environment(
@@ -95,6 +142,7 @@ def from_environment(
         port=port,
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
         limits=limits,
+        daily_limits=_daily_limits(environment),
         models=ModelSettings.from_environment(environment),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
     )
