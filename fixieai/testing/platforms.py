@@ -14,6 +14,7 @@ from fixieai.agents.serving import guarded_app
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
 from fixieai.platform.settings import LOCAL_USERNAME, QueryLimits, Settings
+from fixieai.protocol import embed_connections
 from fixieai.testing import answers
 from fixieai.testing.answers import Answer
 from fixieai.web import server
@@ -41,6 +42,7 @@ class Platform:
         agent_id = f"{LOCAL_USERNAME}/{handle}"
         agent._jwks_client = token.JwksClient(f"{self.url}/.well-known/jwks.json")
         agent._allowed_agent_id = agent_id
+        embed_connections.trust_platform(self.url)
         running = server.BackgroundServer(guarded_app(agent, _HOST), server.bind(_HOST, 0))
         self._stack.enter_context(running)
         self.register(handle, running.url)
