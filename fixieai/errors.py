@@ -12,6 +12,7 @@
     ├── UnsupportedContent          415  unsupported_content
     ├── MisdirectedRequest          421  foreign_host
     ├── TooManyRequests             429  too_many_requests
+    │   └── DailyLimitReached       429  daily_limit_reached
     ├── HeadersTooLarge             431  headers_too_large
     ├── UpstreamError               502  upstream_error
     │   ├── AgentUnavailable        502  agent_unavailable
@@ -117,6 +118,12 @@ class TooManyRequests(FixieError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too_many_requests"
     retry_after = 1.0
+
+
+class DailyLimitReached(TooManyRequests):
+    """A limit of this day is reached."""
+
+    code = "daily_limit_reached"
 
 
 class HeadersTooLarge(FixieError):
