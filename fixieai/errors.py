@@ -5,7 +5,8 @@
     │   └── UnprocessableContent    422  wrong_shape
     ├── Unauthenticated             401  not_authenticated
     ├── Forbidden                   403  forbidden
-    │   └── InvalidCredential       403  invalid_credential
+    │   ├── InvalidCredential       403  invalid_credential
+    │   └── SignInAgain             403  sign_in_again
     ├── NotFound                    404  not_found
     ├── Conflict                    409  conflict
     ├── ContentTooLarge             413  too_large
@@ -75,6 +76,12 @@ class InvalidCredential(Forbidden):
     """This credential is not valid, has expired, or was revoked."""
 
     code = "invalid_credential"
+
+
+class SignInAgain(Forbidden):
+    """Sign in again first: this gives out a key that lasts, and you signed in a while ago."""
+
+    code = "sign_in_again"
 
 
 class NotFound(FixieError):

@@ -6,6 +6,14 @@ from fixieai.storage import ids, statements, timestamps
 from fixieai.storage.transaction import Params, Row, Transaction
 
 _SQL = statements.load("users")
+_ERASE = (
+    _SQL["erase_api_keys"],
+    _SQL["erase_password"],
+    _SQL["erase_invitation"],
+    _SQL["erase_authorizations"],
+    _SQL["erase_user_storage"],
+    _SQL["erase_memberships"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +126,9 @@ def remove(transaction: Transaction, user_id: int) -> bool:
 
 
 def erase(transaction: Transaction, user_id: int) -> None:
-    """Deletes what belongs to a removed user, besides agents and sessions: every `erase_...` statement."""
-    for name, sql in _SQL.items():
-        if name.startswith("erase_"):
-            transaction.execute(sql, {"id": user_id})
+    """Deletes what belongs to a removed user, besides agents and sessions."""
+    for sql in _ERASE:
+        transaction.execute(sql, {"id": user_id})
 
 
 def _account(row: Row) -> Account:

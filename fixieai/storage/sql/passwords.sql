@@ -7,4 +7,4 @@ SELECT hash FROM passwords JOIN users ON users.id = passwords.user_id
 WHERE user_id = :user_id AND removed IS NULL;
 
 -- name: any
-SELECT 1 FROM passwords LIMIT 1;
+SELECT 1 FROM passwords WHERE user_id > 0 LIMIT 1;

@@ -37,7 +37,8 @@ LEFT JOIN invitations ON invitations.user_id = users.id
 WHERE username = :username AND kind = 'user' AND removed IS NULL;
 
 -- name: another
-SELECT 1 FROM users WHERE username <> :username AND kind = 'user' AND removed IS NULL LIMIT 1;
+-- Ends at the first one found, or at the last organisation.
+SELECT 1 FROM users WHERE id > 0 AND username <> :username AND kind = 'user' AND removed IS NULL LIMIT 1;
 
 -- name: remove
 UPDATE users SET removed = :now, first_name = NULL, last_name = NULL, email = NULL, time_zone = NULL
