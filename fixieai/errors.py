@@ -27,7 +27,9 @@ The docstring of an error is its default message. Messages are written for the p
 made the call: they never hold secrets, paths of other people's data or tracebacks.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 
 class FixieError(Exception):
@@ -36,6 +38,7 @@ class FixieError(Exception):
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     retry_after: float | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import local_user, secret_key, signing_keys
+from fixieai.platform import local_user, prices, secret_key, signing_keys
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.browser_codes import BrowserCodes
@@ -21,6 +21,7 @@ from fixieai.platform.registry import Registry
 from fixieai.platform.services import Platform
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
+from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage import home_lock
 from fixieai.storage import queries as query_rows
@@ -105,7 +106,9 @@ async def _compose(
     models = Models(settings.models)
     stack.push_async_callback(models.close)
     registry = Registry(database, auth, caller, settings.limits.agent_seconds)
-    services = Services(auth, caller, registry, models, settings.limits)
+    usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
+    stack.push_async_callback(usage.close)
+    services = Services(auth, caller, registry, models, usage, settings.limits)
     runner = QueryRunner(database, services)
     return Platform(
         settings=settings,
@@ -118,6 +121,7 @@ async def _compose(
         runner=runner,
         sessions=Sessions(database, registry, runner),
         user_storage=UserStorage(database),
+        usage=usage,
     )
 
 

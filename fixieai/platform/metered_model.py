@@ -96,9 +96,9 @@ class _Call:
         written, call = completion.text, completion.tool_call
         if call is not None:
             written += call.name + call.arguments
-        asked, answer = completion.prompt_tokens, completion.completion_tokens
+        read, answered = completion.prompt_tokens, completion.completion_tokens
         return Tokens(
             completion.model or self._model,
-            self.asked if asked is None else asked,
-            token_counts.of_text(written) if answer is None else answer,
+            self.asked if read is None else read,
+            token_counts.of_text(written) if answered is None else answered,
         )

@@ -133,7 +133,8 @@ class QueryRunner:
     async def _answer(self, query: Query, journal: Journal) -> None:
         """Stores the query, finds the agent, and lets it answer."""
         agent_id = query.program.agent_id if query.program else None
-        await journal.begin(query.message, agent_id, is_new_session=query.is_new_session)
+        count = self._services.usage.count_query
+        await journal.begin(query.message, agent_id, count, is_new_session=query.is_new_session)
         program = query.program
         if program is None:
             program = await self._services.registry.route(query.caller, query.question.text)
@@ -151,7 +152,7 @@ class QueryRunner:
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, errors.FixieError):
-            return Failure(error.code, error.message, error.status, error.retry_after)
+            return Failure(error.code, error.message, error.status, error.retry_after, error.headers)
         if isinstance(error, TimeoutError):
             seconds = self._services.limits.query_seconds
             text = f"This query took longer than {seconds:g} seconds, which is the limit for one query."
@@ -171,6 +172,7 @@ async def _fail(journal: Journal, failure: Failure) -> None:
         await journal.finish(line, PLATFORM, failure)
     except errors.NotFound:  # its session was deleted meanwhile
         journal.publish_end(line, PLATFORM, failure)
+        await journal.settle()
     except Exception:
         _logger.exception("the end of a query could not be stored")
         journal.publish_end(line, PLATFORM, failure)

@@ -12,6 +12,7 @@ from fixieai.platform.registry import Registry
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
+from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage.database import Database
 
@@ -29,6 +30,7 @@ class Platform:
     registry: Registry
     runner: QueryRunner
     sessions: Sessions
+    usage: Usage
     user_storage: UserStorage
 
 

@@ -132,7 +132,9 @@ class Usage:
         """
         used = rows.count_query(transaction, user_id, _day(time.time()), self._limits.queries)
         if used is None:
-            raise _reached(f"{self._limits.queries:,} queries")
+            error = _reached(f"{self._limits.queries:,} queries")
+            error.headers = self.query_headers(None)
+            raise error
         return used
 
     def query_headers(self, used: int | None) -> dict[str, str]:
