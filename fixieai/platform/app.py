@@ -13,11 +13,25 @@ from fixieai.platform import local_user, prices, secret_key, signing_keys
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.browser_codes import BrowserCodes
-from fixieai.platform.endpoints import agents, browser_keys, pages, queries, sessions, user_storage, users
+from fixieai.platform.endpoints import (
+    agents,
+    browser_keys,
+    organizations,
+    pages,
+    queries,
+    revisions,
+    sessions,
+    user_storage,
+    users,
+)
 from fixieai.platform.endpoints.access import for_agents, for_users, public
+from fixieai.platform.handshakes import Handshakes
+from fixieai.platform.hosting import Hosting
+from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.revisions import Revisions
 from fixieai.platform.services import Platform
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
@@ -48,8 +62,21 @@ ROUTES: list[Route] = [
     for_users("/api/agents/{owner}/{handle}", queries.ask_agent, "POST"),
     for_users("/api/agents/{owner}/{handle}", agents.show_agent, "GET"),
     for_users("/api/agents/{owner}/{handle}", agents.register_agent, "PUT"),
+    for_users("/api/agents/{owner}/{handle}", agents.update_agent, "PATCH"),
     for_users("/api/agents/{owner}/{handle}", agents.delete_agent, "DELETE"),
+    for_users("/api/agents/{owner}/{handle}/lease", agents.renew_lease, "POST"),
+    for_users("/api/agents/{owner}/{handle}/revisions", revisions.list_revisions, "GET"),
+    for_users("/api/agents/{owner}/{handle}/revisions", revisions.create_revision, "POST"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}/current", revisions.make_current, "PUT"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}", revisions.delete_revision, "DELETE"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}/logs", revisions.show_logs, "GET"),
     for_users("/api/refresh/{owner}/{handle}", agents.refresh_agent, "POST"),
+    for_users("/api/organizations", organizations.list_organizations, "GET"),
+    for_users("/api/organizations", organizations.create_organization, "POST"),
+    for_users("/api/organizations/{handle}", organizations.show_organization, "GET"),
+    for_users("/api/organizations/{handle}", organizations.delete_organization, "DELETE"),
+    for_users("/api/organizations/{handle}/members/{username}", organizations.put_member, "PUT"),
+    for_users("/api/organizations/{handle}/members/{username}", organizations.remove_member, "DELETE"),
     for_users("/api/sessions", sessions.list_sessions, "GET"),
     for_users("/api/sessions", sessions.create_session, "POST"),
     for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
@@ -79,6 +106,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(database.close)
         platform = await _compose(settings, database, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
+        await platform.revisions.open()
         interrupted = await database.write(
             query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
         )
@@ -105,7 +133,11 @@ async def _compose(
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
     stack.push_async_callback(models.close)
-    registry = Registry(database, auth, caller, settings.limits.agent_seconds)
+    handshakes = Handshakes(auth, caller, settings.limits.agent_seconds)
+    hosting = Hosting(database, None)
+    registry = Registry(database, handshakes, hosting)
+    revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
+    stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
     services = Services(auth, caller, registry, models, usage, settings.limits)
@@ -118,6 +150,8 @@ async def _compose(
         browser_codes=BrowserCodes(),
         models=models,
         registry=registry,
+        revisions=revisions_of_agents,
+        organizations=Organizations(database),
         runner=runner,
         sessions=Sessions(database, registry, runner),
         user_storage=UserStorage(database),

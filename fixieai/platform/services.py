@@ -7,8 +7,10 @@ from starlette.requests import Request
 from fixieai.llm.models import Models
 from fixieai.platform.auth import Auth
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.revisions import Revisions
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
@@ -28,6 +30,8 @@ class Platform:
     browser_codes: BrowserCodes
     models: Models
     registry: Registry
+    revisions: Revisions
+    organizations: Organizations
     runner: QueryRunner
     sessions: Sessions
     usage: Usage

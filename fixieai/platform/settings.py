@@ -61,6 +61,7 @@ class Settings:
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
     models: ModelSettings = field(default_factory=ModelSettings)
+    deploy_seconds: float = 120.0
     secret_key: str | None = field(default=None, repr=False)
 
     @property
@@ -144,5 +145,6 @@ def from_environment(
         limits=limits,
         daily_limits=_daily_limits(environment),
         models=ModelSettings.from_environment(environment),
+        deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
     )

@@ -44,8 +44,8 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRevision:
-    """Either `url`, or `environment` and `package_hash`."""
+class Source:
+    """What a new revision is of: either `url`, or `environment` and `package_hash`."""
 
     url: str | None = None
     environment: str | None = None
@@ -71,14 +71,14 @@ class Switch:
 
 
 def insert(
-    transaction: Transaction, agent: Agent, new: NewRevision, status: str, said: Handshake | None = None
+    transaction: Transaction, agent: Agent, new: Source, status: str, said: Handshake | None = None
 ) -> Revision:
     """A new revision, not current."""
     revision_id = _insert(transaction, agent, new, {"status": status, **_said(said or _NOTHING_SAID)})
     return get(transaction, agent, revision_id)
 
 
-def _insert(transaction: Transaction, agent: Agent, new: NewRevision, others: Params) -> int:
+def _insert(transaction: Transaction, agent: Agent, new: Source, others: Params) -> int:
     revision_id = ids.new_id()
     params: Params = {
         "id": revision_id,
@@ -239,7 +239,7 @@ def serve(transaction: Transaction, agent: Agent, place: Served) -> Switch:
             "lease_until": place.lease_until,
             **_said(place.said),
         }
-        revision_id = _insert(transaction, agent, NewRevision(url=place.url), params)
+        revision_id = _insert(transaction, agent, Source(url=place.url), params)
     else:
         revision_id = known.id
         params = {
@@ -252,6 +252,11 @@ def serve(transaction: Transaction, agent: Agent, place: Served) -> Switch:
         }
         transaction.execute(_SQL["update_served"], params)
     return make_current(transaction, agent, get(transaction, agent, revision_id))
+
+
+def set_former(transaction: Transaction, agent: Agent, revision_id: int, former_id: int) -> None:
+    """What is current again when the served revision is gone."""
+    transaction.execute(_SQL["set_former"], {**_of(agent), "id": revision_id, "former_id": former_id})
 
 
 def renew(transaction: Transaction, agent: Agent, url: str, lease_until: int) -> bool:

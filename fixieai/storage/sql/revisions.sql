@@ -78,6 +78,9 @@ UPDATE revisions SET
     type = :type, metadata = :metadata, queries = :queries
 WHERE id = :id AND agent_id = :agent_id;
 
+-- name: set_former
+UPDATE revisions SET former_revision_id = :former_id WHERE id = :id AND agent_id = :agent_id;
+
 -- name: renew
 UPDATE revisions SET lease_until = :lease_until
 WHERE agent_id = :agent_id AND is_served = 1 AND url = :url;
