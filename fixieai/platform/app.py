@@ -25,6 +25,7 @@ from fixieai.platform.endpoints import (
     users,
 )
 from fixieai.platform.endpoints.access import for_agents, for_users, public
+from fixieai.platform.endpoints.usage import counted, show_usage
 from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.organizations import Organizations
@@ -57,6 +58,7 @@ ROUTES: list[Route] = [
     public("/api/browser-keys", browser_keys.create_key, "POST"),
     for_users("/api/browser-codes", browser_keys.create_code, "POST"),
     for_users("/api/user", users.show_user, "GET"),
+    for_users("/api/usage", show_usage, "GET"),
     for_users("/api/agents", agents.list_agents, "GET"),
     for_users("/api/agents/{handle}", queries.ask_agent, "POST"),
     for_users("/api/agents/{owner}/{handle}", queries.ask_agent, "POST"),
@@ -83,10 +85,12 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
     for_users("/api/sessions/{handle}/embeds", sessions.list_embeds, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}", user_storage.list_values, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.get_value, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.put_value, "POST"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.delete_value, "DELETE"),
+    for_agents("/api/userstorage/{owner}/{handle}", counted(user_storage.list_values), "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.get_value), "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.put_value), "POST"),
+    for_agents(
+        "/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.delete_value), "DELETE"
+    ),
 ]
 
 
