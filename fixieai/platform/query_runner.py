@@ -5,6 +5,7 @@ What becomes of the request that asked does not matter to them.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from fixieai import errors
 from fixieai.platform import journal as journals
 from fixieai.platform import performer
 from fixieai.platform.auth import Caller
+from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Journal
 from fixieai.platform.performer import QueryContext, Services
 from fixieai.platform.programs import Program
@@ -63,6 +65,7 @@ class QueryRunner:
         self._turns: dict[int, _Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._takes_queries = True
+        self.feeds = Feeds()
         self._interrupting: asyncio.Task[None] | None = None
 
     def start(self, query: Query) -> Run:
@@ -81,7 +84,7 @@ class QueryRunner:
                 f"{waiting} queries already wait in this session. Wait for an answer, or open another."
             )
         turn.holders += 1
-        run = Run(query.session.handle)
+        run = Run(query.session.handle, functools.partial(self.feeds.publish, query.session.id))
         task = asyncio.create_task(self._run_in_turn(query, run, turn))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -89,6 +92,7 @@ class QueryRunner:
 
     def stop(self) -> None:
         """Gives queries `grace_seconds` more, then marks those that run interrupted. Again is harmless."""
+        self.feeds.close()
         if self._interrupting is None:
             self._interrupting = asyncio.create_task(self._interrupt_later())
 
