@@ -145,17 +145,22 @@ class Agent:
             raise ValueError(f"no agent {self._agent_id}")
         return self._metadata
 
-    def register(self, url: str | None, **description: str) -> None:
-        """Creates or updates the agent; the platform shakes hands with the server at `url`.
+    def register(self, url: str | None, *, lease_seconds: int | None = None, **description: str) -> None:
+        """Says that a program serves the agent at `url` now; the platform shakes hands with it.
+
+        Creates the agent when there is none. What was current before is so again with `url` None, or
+        when a lease has ended that nobody renewed.
 
         Args:
-            url: where the agent is served now, or None: it is not.
+            url: where the agent is served now, or None: it is not any more.
+            lease_seconds: for how long, unless `FixieClient.renew_lease` prolongs it; None: no limit.
             description: `name`, `description`, `moreInfoUrl`; what is absent stays as it is.
 
         Raises:
-            UpstreamError: the handshake failed.
+            UpstreamError: the handshake failed; nothing was changed.
         """
-        self._metadata = dict(self._client.put(self._url, {"url": url, **description}))
+        lease = {} if lease_seconds is None else {"leaseSeconds": lease_seconds}
+        self._metadata = dict(self._client.put(self._url, {"url": url, **lease, **description}))
 
     def create_agent(
         self,

@@ -99,9 +99,11 @@ class AsyncAgent(_Threaded[Agent]):
     update_agent = _threaded(Agent.update_agent)
     delete_agent = _threaded(Agent.delete_agent)
 
-    async def register(self, url: str | None, **description: str) -> None:
+    async def register(
+        self, url: str | None, *, lease_seconds: int | None = None, **description: str
+    ) -> None:
         """As `Agent.register`."""
-        await self._run(lambda: self.sync.register(url, **description))
+        await self._run(lambda: self.sync.register(url, lease_seconds=lease_seconds, **description))
 
 
 class AsyncSession(_Threaded[Session]):
@@ -173,6 +175,7 @@ class AsyncFixieClient(_Threaded[FixieClient]):
     get_current_agent_revision = _threaded(FixieClient.get_current_agent_revision)
     set_current_agent_revision = _threaded(FixieClient.set_current_agent_revision)
     delete_agent_revision = _threaded(FixieClient.delete_agent_revision)
+    renew_lease = _threaded(FixieClient.renew_lease)
     get_agent_logs = _threaded(FixieClient.get_agent_logs)
     post = _threaded(FixieClient.post)
 

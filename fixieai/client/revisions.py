@@ -125,6 +125,16 @@ class RevisionConnection(connection.PlatformConnection):
         """
         return self.get_all(f"{agents.agent_url(self, handle)}/revisions", "revisions")
 
+    def renew_lease(self, handle: str, url: str, lease_seconds: int) -> None:
+        """The program at `url` goes on serving an agent. See `Agent.register`; no handshake is made.
+
+        Raises:
+            NotFound: the lease has ended: register again.
+            Conflict: another program serves the agent meanwhile.
+        """
+        lease = {"url": url, "leaseSeconds": lease_seconds}
+        self.post(f"{agents.agent_url(self, handle)}/lease", lease)
+
     def get_agent_logs(self, handle: str, revision_id: str | None = None, limit: int = 100) -> list[str]:
         """The last `limit` lines that a deployed revision printed (None: the current one).
 
