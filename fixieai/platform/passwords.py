@@ -26,6 +26,11 @@ def check(password: str, username: str) -> None:
         raise errors.UnprocessableContent("This password is too easy to guess.")
 
 
+def hash_of_code(code: str) -> str:
+    """What is stored of a code of 256 bits, which nobody guesses however fast the hash is."""
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class Hashing:
     """In threads, and only so many at once: the rest of the platform goes on meanwhile."""
 

@@ -1,6 +1,7 @@
 """Every setting of the platform, read once."""
 
 import pathlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -51,7 +52,8 @@ class DailyLimits:
 class Settings:
     """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
 
-    `secret_key` is 32 bytes in base64; None: the home's own.
+    `secret_key` is 32 bytes in base64; None: the home's own. `public_url` is where others reach this
+    platform, without a slash at its end; None: only this machine does.
     """
 
     home: pathlib.Path
@@ -68,6 +70,25 @@ class Settings:
     def database_url(self) -> str:
         return sqlite_url(self.home.absolute() / "fixie.db")
 
+    public_url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where people find this platform, for links."""
+        return self.public_url or f"http://{'[::1]' if self.host == '::1' else '127.0.0.1'}:{self.port}"
+
+    @property
+    def public_hosts(self) -> frozenset[str]:
+        """What the header `Host` holds when others ask."""
+        return frozenset(self.public_url.partition("://")[2:] if self.public_url else ())
+
+    @property
+    def public_origins(self) -> frozenset[str]:
+        return frozenset((self.public_url,) if self.public_url else ())
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        return self.host in _LOOPBACK
 
 def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
     text = environment.get(name)
@@ -118,16 +139,41 @@ def from_environment(
     home: pathlib.Path | None = None,
     host: str = "127.0.0.1",
     port: int = 8180,
+def _storage_quota(environment: Mapping[str, str]) -> Quota:
+    default, unlimited = _STORAGE_QUOTA, Quota()
+    return Quota(
+        keys=_read_limit(environment, "FIXIE_STORAGE_KEYS", int, default.keys) or unlimited.keys,
+        bytes=_read_limit(environment, "FIXIE_STORAGE_BYTES", int, default.bytes) or unlimited.bytes,
+    )
+
+
+def _public_url(environment: Mapping[str, str]) -> str | None:
+    """Raises ConfigurationError unless it is a scheme and a host, with a port at most."""
+    text = environment.get("FIXIE_PUBLIC_URL")
+    if not text:
+        return None
+    if not _PUBLIC_URL.fullmatch(text):
+        raise errors.ConfigurationError(
+            f"FIXIE_PUBLIC_URL must be as https://fixie.example.com, without a path, not {text[:200]!r}"
+        )
+    scheme, _, place = text.rstrip("/").lower().partition("://")
+    # As browsers write it.
+    return f"{scheme}://{place.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
+
+
 ) -> Settings:
     """The settings of a platform.
 
     Raises:
         ConfigurationError: a variable cannot be read, or the address is not this machine's own.
     """
-    if host not in _LOOPBACK:
+    public_url = _public_url(environment)
+    if host not in _LOOPBACK and public_url is None:
         raise errors.ConfigurationError(
-            f"This platform has one local user and no accounts, so it does not listen on {host}.\n"
-            "Listen on 127.0.0.1; from another machine of yours reach it through a tunnel, as in\n"
+            f"This platform is for this machine alone, so it does not listen on {host}.\n"
+            "To let others in, set FIXIE_PUBLIC_URL to the address they use, and add users with\n"
+            "`fixie platform users add`.\n"
+            "For yourself, reach it from another machine through a tunnel, as in\n"
             f"ssh -L {port}:127.0.0.1:{port} this-machine"
         )
     unset = QueryLimits()
@@ -148,3 +194,4 @@ def from_environment(
         deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
     )
+        public_url=public_url,

@@ -11,9 +11,13 @@ from starlette.responses import Response
 from fixieai import errors
 
 _PAGE = "index.html"
+_ACCOUNT_PAGE = "account.html"
 _SCHEMA_BROWSER = "graphql.html"
 _MEDIA_TYPES = {
     _PAGE: "text/html",
+    _ACCOUNT_PAGE: "text/html",
+    "account.css": "text/css",
+    "account.js": "text/javascript",
     "api.js": "text/javascript",
     "conversation.js": "text/javascript",
     _SCHEMA_BROWSER: "text/html",
@@ -65,6 +69,11 @@ async def show_page(request: Request) -> Response:
 
 async def show_schema_browser(request: Request) -> Response:
     return _respond(request, _SCHEMA_BROWSER)
+
+
+async def show_account_page(request: Request) -> Response:
+    """For signing in, for what a command line asks, for one's keys: the script sees which by the address."""
+    return _respond(request, _ACCOUNT_PAGE)
 
 
 async def show_file(request: Request) -> Response:
