@@ -9,9 +9,13 @@ from typing import TypeVar
 from fixieai import credentials, errors
 from fixieai.llm.settings import ModelSettings
 from fixieai.storage.database import sqlite_url
+from fixieai.storage.user_storage import Quota
 
 LOCAL_USERNAME = "local"
 _Number = TypeVar("_Number", int, float)
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+# Of each person with each agent.
+_STORAGE_QUOTA = Quota(keys=1_000_000, bytes=1024**3)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,14 +66,10 @@ class Settings:
     may_reach_private_agents: bool = False
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
+    storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
     models: ModelSettings = field(default_factory=ModelSettings)
     deploy_seconds: float = 120.0
     secret_key: str | None = field(default=None, repr=False)
-
-    @property
-    def database_url(self) -> str:
-        return sqlite_url(self.home.absolute() / "fixie.db")
-
     public_url: str | None = None
 
     @property
@@ -89,6 +89,11 @@ class Settings:
     @property
     def is_for_this_machine(self) -> bool:
         return self.host in _LOOPBACK
+
+    @property
+    def database_url(self) -> str:
+        return sqlite_url(self.home.absolute() / "fixie.db")
+
 
 def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
     text = environment.get(name)
@@ -134,11 +139,6 @@ def _daily_limits(environment: Mapping[str, str]) -> DailyLimits:
     )
 
 
-def from_environment(
-    environment: Mapping[str, str],
-    home: pathlib.Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8180,
 def _storage_quota(environment: Mapping[str, str]) -> Quota:
     default, unlimited = _STORAGE_QUOTA, Quota()
     return Quota(
@@ -161,6 +161,11 @@ def _public_url(environment: Mapping[str, str]) -> str | None:
     return f"{scheme}://{place.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
 
 
+def from_environment(
+    environment: Mapping[str, str],
+    home: pathlib.Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8180,
 ) -> Settings:
     """The settings of a platform.
 
@@ -190,8 +195,9 @@ def _public_url(environment: Mapping[str, str]) -> str | None:
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
         limits=limits,
         daily_limits=_daily_limits(environment),
+        storage_quota=_storage_quota(environment),
         models=ModelSettings.from_environment(environment),
         deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
-    )
         public_url=public_url,
+    )
