@@ -1,4 +1,4 @@
-"""What happens in sessions, for those who watch: that there are new messages, and answers as they are written."""
+"""What happens in sessions, for those who watch: new messages, and answers as they are written."""
 
 import asyncio
 import contextlib

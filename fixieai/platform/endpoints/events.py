@@ -15,11 +15,13 @@ from fixieai.platform.endpoints.access import bearer_token
 from fixieai.platform.endpoints.queries import event_json
 from fixieai.platform.endpoints.sessions import message_json
 from fixieai.platform.feeds import Feed
-from fixieai.platform.services import Platform, platform_of
+from fixieai.platform.services import platform_of
+from fixieai.storage.messages import Message
 from fixieai.storage.sessions import Session
 
 _HEARTBEAT_SECONDS = 15.0
 _HEARTBEAT = b": still here\n\n"
+_BEGINNING = b"retry: 1000\n\n"
 _PIECE = 100
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -35,7 +37,7 @@ async def follow_session(request: Request, caller: Caller) -> Response:
     session = await platform.sessions.find(caller, request.path_params["handle"])
     watching = contextlib.ExitStack()
     feed = watching.enter_context(platform.runner.feeds.watch(caller.user_id, session.id))
-    stream = _Stream(platform, caller, session, bearer_token(request))
+    stream = _Stream(request, caller, session)
     return _Watching(stream.events(feed, after), watching)
 
 
@@ -63,36 +65,44 @@ class _Watching(StreamingResponse):
 class _Stream:
     """What one watcher is sent."""
 
-    def __init__(self, platform: Platform, caller: Caller, session: Session, token: str) -> None:
-        self._platform = platform
+    def __init__(self, request: Request, caller: Caller, session: Session) -> None:
+        self._request = request
+        self._platform = platform_of(request)
         self._caller = caller
         self._session = session
-        self._token = token
+        self._token = bearer_token(request)
+        self._position = 0
 
-    async def events(self, feed: Feed, position: int) -> AsyncIterator[bytes]:
+    async def events(self, feed: Feed, after: int) -> AsyncIterator[bytes]:
         """Ends when the session is deleted, the key is not good any more, or the platform stops."""
-        yield b"retry: 1000\n\n"
+        self._position = after
+        yield _BEGINNING
         with contextlib.suppress(errors.NotFound, errors.Forbidden):
             while not feed.is_closed:
-                while feed.has_messages:
-                    async for position, event in self._messages(feed, position):
-                        yield event
-                if feed.partial is not None:
-                    partial, feed.partial = feed.partial, None
-                    yield _event("partial", event_json(partial))
-                if not await feed.wait(_HEARTBEAT_SECONDS):
+                for event in await self._news(feed):
+                    yield event
+                if not feed.has_messages and not await feed.wait(_HEARTBEAT_SECONDS):
                     await self._check()
                     yield _HEARTBEAT
 
-    async def _messages(self, feed: Feed, position: int) -> AsyncIterator[tuple[int, bytes]]:
-        """A piece of what is there; `feed.has_messages` says whether there may be more."""
-        feed.has_messages = False
-        found = await self._platform.sessions.later_messages(
-            self._caller, self._session.handle, position, _PIECE
-        )
-        feed.has_messages |= len(found) == _PIECE
-        for message in found:
-            yield message.position, _event("message", message_json(message), message.position)
+    async def _news(self, feed: Feed) -> list[bytes]:
+        """A piece of it. Afterwards `feed.has_messages` says whether there may be more."""
+        events = []
+        if feed.has_messages:
+            feed.has_messages = False
+            found = await self._platform.sessions.later_messages(
+                self._caller, self._session.handle, self._position, _PIECE
+            )
+            feed.has_messages |= len(found) == _PIECE
+            events = [self._message(message) for message in found]
+            self._position = found[-1].position if found else self._position
+        partial, feed.partial = feed.partial, None
+        if partial is not None:
+            events.append(_event("partial", event_json(self._request, self._caller, partial)))
+        return events
+
+    def _message(self, message: Message) -> bytes:
+        return _event("message", message_json(self._request, self._caller, message), message.position)
 
     async def _check(self) -> None:
         """Raises what ends the stream."""

@@ -9,13 +9,14 @@ from fixieai.platform.graphql.context import LONGEST_LIST
 from fixieai.platform.graphql.pages import check_first, connection
 from fixieai.platform.graphql.types import Info, Node
 from fixieai.platform.graphql.users import owner_node
-from fixieai.storage.agents import Agent
+from fixieai.storage.agents import Agent, AgentChanges
 
 query = QueryType()
+mutation = MutationType()
 agent_type = ObjectType("AgentType")
 owner_union = UnionType("AgentOwner")
 
-BINDABLES = [query, agent_type, owner_union]
+BINDABLES = [query, mutation, agent_type, owner_union]
 
 
 @owner_union.type_resolver
@@ -78,3 +79,44 @@ async def _found(info: Info, agent_id: str) -> Node | None:
         return agent_node(await info.context.platform.registry.find(info.context.caller, agent_id), info)
     except errors.NotFound:
         return None
+
+
+@mutation.field("createAgent")
+async def create_agent(_: Any, info: Info, agentData: Node) -> Node:  # noqa: N803 - the schema's name
+    context = info.context
+    created = await context.platform.registry.create(
+        context.caller, agentData["handle"], _changes(agentData), agentData.get("owner")
+    )
+    return {"agent": agent_node(created, info)}
+
+
+@mutation.field("updateAgent")
+async def update_agent(_: Any, info: Info, agentData: Node) -> Node:  # noqa: N803 - the schema's name
+    """The revision first: when it cannot become current, nothing is changed."""
+    context, agent_id = info.context, agentData["handle"]
+    if agentData.get("currentRevisionId") is not None:
+        revision_id = agentData["currentRevisionId"]
+        await context.platform.revisions.set_current(context.caller, agent_id, revision_id)
+    agent = await context.platform.registry.update(context.caller, agent_id, _changes(agentData))
+    return {"agent": agent_node(agent, info)}
+
+
+@mutation.field("deleteAgent")
+async def delete_agent(_: Any, info: Info, agentData: Node) -> Node:  # noqa: N803 - the schema's name
+    context, owner, handle = info.context, agentData.get("owner"), agentData["handle"]
+    agent_id = f"{owner}/{handle}" if owner else handle
+    agent = await context.platform.registry.find_editable(context.caller, agent_id)
+    await context.platform.registry.delete(context.caller, agent.agent_id)
+    return {"agent": agent_node(agent, info)}
+
+
+def _changes(given: Node) -> AgentChanges:
+    return AgentChanges(
+        name=given.get("name"),
+        description=given.get("description"),
+        more_info_url=given.get("moreInfoUrl"),
+        published=given.get("published"),
+        query_url=given.get("queryUrl"),
+        func_url=given.get("funcUrl"),
+        new_handle=given.get("newHandle"),
+    )

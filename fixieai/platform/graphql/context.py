@@ -4,7 +4,11 @@ from fixieai import errors
 from fixieai.platform.auth import Caller
 from fixieai.platform.graphql.loaders import Loader
 from fixieai.platform.services import Platform
+from fixieai.platform.usage import UsageToday
 from fixieai.storage.messages import Message
+from fixieai.storage.organizations import Organization
+from fixieai.storage.revisions import Revision
+from fixieai.storage.users import Account
 
 # Of one answer, all lists together. What the text of a query leads to is bounded before (`measures`);
 # lists that are not asked for in pages can be longer than it took them for.
@@ -26,13 +30,19 @@ class Context:
         self.messages: Loader[int, Message] = Loader(self._messages)
         self.newest_messages: Loader[int, list[Message]] = Loader(self._newest_messages)
         self.message_pages: Loader[PageKey, list[Message]] = Loader(self._message_pages)
+        self.current_revisions: Loader[int, Revision] = Loader(self._current_revisions)
+        self.newest_revisions: Loader[tuple[int, int], list[Revision]] = Loader(self._newest_revisions)
+        self.account: Loader[str, Account] = Loader(self._account)
+        self.usage: Loader[int, UsageToday] = Loader(self._usage)
+        self.organizations: Loader[int, list[Organization]] = Loader(self._organizations)
 
     def count(self, items: int) -> None:
         """Raises UnprocessableContent when the answer holds too many items with these."""
         self._items += items
         if self._items > MAXIMUM_ITEMS:
             raise errors.UnprocessableContent(
-                f"The answer would hold more than {MAXIMUM_ITEMS:,} items. Ask for it in pages (`first`, `after`)."
+                f"The answer would hold more than {MAXIMUM_ITEMS:,} items. "
+                f"Ask for it in pages (`first`, `after`)."
             )
 
     @property
@@ -61,6 +71,32 @@ class Context:
             for session_id, messages in self._by_session(found).items():
                 pages[session_id, after, until] = messages
         return pages
+
+    async def _current_revisions(self, agent_ids: list[int]) -> dict[int, Revision]:
+        return await self.platform.revisions.current_of(self.caller, agent_ids)
+
+    async def _newest_revisions(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], list[Revision]]:
+        """By the agent's id and how many are wanted."""
+        wanted: dict[int, list[int]] = {}
+        for agent_id, limit in keys:
+            wanted.setdefault(limit, []).append(agent_id)
+        revisions: dict[tuple[int, int], list[Revision]] = {}
+        for limit, agent_ids in wanted.items():
+            found = await self.platform.revisions.newest_of(self.caller, agent_ids, limit)
+            self.count(sum(len(each) for each in found.values()))
+            revisions.update({(agent_id, limit): each for agent_id, each in found.items()})
+        return revisions
+
+    async def _account(self, usernames: list[str]) -> dict[str, Account]:
+        return {name: await self.platform.accounts.find(self.caller, name) for name in usernames}
+
+    async def _usage(self, user_ids: list[int]) -> dict[int, UsageToday]:
+        return {user_id: await self.platform.usage.today(user_id) for user_id in user_ids}
+
+    async def _organizations(self, user_ids: list[int]) -> dict[int, list[Organization]]:
+        found = await self.platform.organizations.page(self.caller, None, LONGEST_LIST)
+        self.count(len(found))
+        return dict.fromkeys(user_ids, found)
 
     def _by_session(self, found: list[Message]) -> dict[int, list[Message]]:
         self.count(len(found))

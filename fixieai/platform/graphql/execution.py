@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, execute
+from graphql import ExecutionResult, GraphQLError, execute
 
 from fixieai import errors
 from fixieai.platform.auth import Caller
 from fixieai.platform.graphql import schema
 from fixieai.platform.graphql.context import Context
 from fixieai.platform.graphql.documents import Documents, Refused
+from fixieai.platform.graphql.types import Info
 from fixieai.platform.services import Platform
 
 _logger = logging.getLogger("fixieai.platform")
@@ -73,7 +74,7 @@ def engine() -> GraphqlEngine:
     return GraphqlEngine()
 
 
-def _resolve(node: Mapping[str, Any], info: GraphQLResolveInfo, **_: Any) -> Any:
+def _resolve(node: Mapping[str, Any], info: Info, **_: Any) -> Any:
     return node.get(info.field_name) if node is not None else None
 
 

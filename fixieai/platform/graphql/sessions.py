@@ -130,4 +130,3 @@ async def send_session_message(_: Any, info: Info, messageData: Node) -> Node:  
         info.context.messages.put(message.id, message)
     nodes = [message_node(message) for message in found]
     return {"message": nodes[0] if nodes else None, "response": nodes[1] if len(nodes) > 1 else None}
-
