@@ -53,6 +53,14 @@ class DailyLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentLimits:
+    """What uploaded code may use: memory of one agent with all its processes, agents that run at once."""
+
+    memory_mib: int = 512
+    processes: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
 
@@ -69,6 +77,7 @@ class Settings:
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
     models: ModelSettings = field(default_factory=ModelSettings)
     deploy_seconds: float = 120.0
+    deployments: DeploymentLimits = field(default_factory=DeploymentLimits)
     secret_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
 
@@ -198,6 +207,10 @@ def from_environment(
         storage_quota=_storage_quota(environment),
         models=ModelSettings.from_environment(environment),
         deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
+        deployments=DeploymentLimits(
+            memory_mib=_read(environment, "FIXIE_DEPLOY_MEMORY_MIB", int, DeploymentLimits().memory_mib),
+            processes=_read(environment, "FIXIE_DEPLOY_PROCESSES", int, DeploymentLimits().processes),
+        ),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
         public_url=public_url,
     )
