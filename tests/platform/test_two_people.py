@@ -188,7 +188,7 @@ _GRAPHQL = [
     'mutation { deleteAgent(agentData: {owner: "ann", handle: "diary"}) { agent { handle } } }',
     'mutation { deleteAgentRevision(agentHandle: "ann/diary", revisionId: {revision}) { agent { handle } } }',
     'mutation { deleteAgentRevision(agentHandle: "diary", revisionId: "{revision}") { agent { handle } } }',
-    'mutation { updateAgent(agentData: {handle: "diary", currentRevisionId: {revision}}) { agent { name } } }',
+    'mutation { updateAgent(agentData: {handle: "diary", currentRevisionId: {revision}}) { __typename } }',
     'mutation { createSession(sessionData: {frontendAgentId: "ann/diary"}) { session { handle } } }',
     'mutation { deleteSession(handle: "{session}") { session { handle } } }',
     'mutation { sendSessionMessage(messageData: {session: "{session}", text: "Hi"}) { message { id } } }',
