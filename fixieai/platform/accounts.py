@@ -98,7 +98,7 @@ class Accounts:
         if not _USERNAME.fullmatch(new.username) or new.username in _RESERVED:
             raise errors.UnprocessableContent(
                 "username: 1 to 39 lower-case letters, digits, hyphens and underscores, the first a letter "
-                f"or a digit; and none of {', '.join(sorted(_RESERVED))}"
+                f"or a digit. Not for people: {', '.join(sorted(_RESERVED))}"
             )
         await self._database.write(_create, new)
         _logger.info("%s added the user %s", caller.username, new.username)

@@ -84,12 +84,19 @@ class Settings:
     @property
     def url(self) -> str:
         """Where people find this platform, for links."""
-        return self.public_url or f"http://{'[::1]' if self.host == '::1' else '127.0.0.1'}:{self.port}"
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where programs on this machine find it."""
+        host = {**dict.fromkeys(("localhost", "0.0.0.0"), "127.0.0.1"), "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def public_hosts(self) -> frozenset[str]:
         """What the header `Host` holds when others ask."""
-        return frozenset(self.public_url.partition("://")[2:] if self.public_url else ())
+        named = self.public_url.partition("://")[2:] if self.public_url else ()
+        return frozenset((*named, f"[{self.host}]" if ":" in self.host else self.host))
 
     @property
     def public_origins(self) -> frozenset[str]:
