@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.storage import ids, statements, timestamps
+from fixieai.storage import embeds, ids, statements, timestamps
+from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("messages")
@@ -40,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message before it is stored."""
+    """A message before it is stored, and the embeds to be stored with it."""
 
     type: str
     text: str
@@ -48,6 +49,7 @@ class NewMessage:
     sender: str | None = None
     embeds: str = "{}"
     model: str | None = None
+    attached: tuple[NewEmbed, ...] = ()
 
 
 def append(
@@ -90,6 +92,8 @@ def _insert(
     )
     if row is None:
         raise errors.NotFound("This session does not exist, or was deleted.")
+    for embed in new.attached:
+        embeds.insert(transaction, owner_id, session_id, embed)
     return Message(
         id=message_id,
         session_id=session_id,
