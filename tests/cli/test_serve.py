@@ -1,9 +1,15 @@
 """`fixie serve`: loading, reloading, registering."""
 
+import os
 import signal
 import socket
+import sys
 
 import pytest
+
+import fixieai
+from fixieai.agents import serving, token
+from fixieai.web import server
 
 AGENT = """
 import fixieai
@@ -74,12 +80,81 @@ def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cl
     (echo / ".env").unlink()
 
 
-def test_a_tunnel_or_environment_asked_for_is_said_not_to_be_made(platform_cli, echo):
-    agent = platform_cli.start("serve", "--tunnel", "--venv", "--no-reload", "--port", "0", folder=echo)
-    agent.wait_for("is served at")
-    assert "No public tunnel is opened" in agent.output()
-    assert "in the Python environment of this command" in agent.output()
-    agent.stop()
+FAKE_SSH = """#!{python}
+import json, sys, time
+port = sys.argv[sys.argv.index("-R") + 1].rpartition(":")[2]
+print("Welcome")
+for host in ("localhost", "127.0.0.1"):
+    print(json.dumps({{"address": f"http://{{host}}:{{port}}"}}), flush=True)
+    time.sleep({seconds})
+time.sleep(60)
+"""
+
+
+def _current_url(fixie) -> str:
+    return _shown(fixie, "Served at")
+
+
+def _shown(fixie, label: str) -> str:
+    lines = fixie("agent", "show", "echo").stdout.splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith(label)), "")
+
+
+def test_a_tunnel_that_is_asked_for_is_where_the_agent_is_and_it_moves_with_it(
+    platform_cli, echo, look_until, monkeypatch
+):
+    ssh = platform_cli.folder / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(FAKE_SSH.format(python=sys.executable, seconds=3))
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    agent = platform_cli.start("serve", "--tunnel", "--no-reload", "--port", "0", folder=echo)
+    assert "http://localhost:" in agent.wait_for("is served at")
+    look_until(
+        lambda: agent.output() if _current_url(platform_cli).startswith("http://127.0.0.1:") else "",
+        agent.output,
+    )
+    assert _ask(platform_cli) == "first hello"
+    assert agent.stop() == 0
+    assert _current_url(platform_cli) == ""
+
+
+@pytest.fixture
+def elsewhere(platform_cli):
+    """The address of the same agent, served by other means."""
+    agent = fixieai.StandaloneAgent(lambda query: "former")
+    agent._jwks_client = token.JwksClient(f"{platform_cli.variables['FIXIE_API_URL']}/.well-known/jwks.json")
+    agent._allowed_agent_id = "local/echo"
+    app = serving.guarded_app(agent, "127.0.0.1")
+    with server.BackgroundServer(app, server.bind("127.0.0.1", 0)) as running:
+        yield running.url
+
+
+def test_what_was_current_is_so_again_after_serving_and_also_when_it_was_killed(
+    platform_cli, echo, elsewhere, look_until
+):
+    platform_cli("agent", "register", "echo", elsewhere)
+    assert _ask(platform_cli) == "former"
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+        agent.wait_for("is served at")
+        assert _ask(platform_cli) == "first hello"
+        agent.stop(number)
+        look_until(lambda: "back" * (_current_url(platform_cli) == elsewhere), agent.output)
+        assert _ask(platform_cli) == "former"
+    platform_cli("agent", "delete", "echo")
+
+
+def test_a_program_whose_agent_another_serves_now_says_so_and_ends(platform_cli, echo):
+    first = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    first.wait_for("is served at")
+    second = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    second.wait_for("is served at")
+    assert first.process.wait(30) == 1
+    assert "Another program serves this agent meanwhile" in first.output()
+    assert _ask(platform_cli) == "first hello"
+    second.stop()
+    assert _current_url(platform_cli) == ""
 
 
 def test_a_port_in_use_is_an_error_that_says_so(platform_cli, echo):
