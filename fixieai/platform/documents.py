@@ -134,4 +134,4 @@ def _pdf_result(status: int, text: str) -> str:
         raise Unreadable("the PDF takes too long to read")
     if not text:
         raise Unreadable("the PDF is damaged" if status else "the PDF holds no text, only pictures of it")
-    return text
+    return f"{text}\n(What follows is damaged.)" if status else text

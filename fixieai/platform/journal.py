@@ -49,6 +49,7 @@ class Journal:
         self._database = database
         self._embeds = embeds
         self._attached: dict[str, NewEmbed] = {}
+        self._noted: set[str] = set()
         self._run = run
         self._owner_id = owner_id
         self._session = session
@@ -73,8 +74,13 @@ class Journal:
         if not message.embeds:
             return message
         kept = await self._embeds.keep(self._owner_id, self._session.id, message)
-        self._attached.update(kept.new)
+        self._note_attached(kept)
         return kept.message
+
+    def _note_attached(self, kept: Kept) -> None:
+        """What is elsewhere, and is passed on from one to another, is still one embed."""
+        self._attached.update({uri: new for uri, new in kept.new.items() if uri not in self._noted})
+        self._noted |= kept.new.keys()
 
     async def with_named(self, message: Message) -> Message:
         """The message, with what its text names of the session's attachments."""
@@ -98,7 +104,7 @@ class Journal:
         is_new_session: bool,
     ) -> None:
         """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries."""
-        self._attached.update(asked.new)
+        self._note_attached(asked)
         line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
         question = self._message(line, USER)
         session, owner_id = self._session, self._owner_id
