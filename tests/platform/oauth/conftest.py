@@ -2,11 +2,12 @@
 
 import base64
 import contextlib
+import functools
 import hashlib
 import pathlib
 import secrets
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,7 +146,7 @@ class Diary:
         return requests.get(self.way_back(), timeout=10)
 
 
-def make_diary(provider: Provider, shots: str = SHOTS) -> fixieai.CodeShotAgent:
+def new_diary(provider: Provider) -> fixieai.CodeShotAgent:
     params = fixieai.OAuthParams(
         "diary-client",
         "client-secret",
@@ -153,7 +154,7 @@ def make_diary(provider: Provider, shots: str = SHOTS) -> fixieai.CodeShotAgent:
         f"{provider.url}/token",
         ["diary.read", "diary.list"],
     )
-    agent = fixieai.CodeShotAgent("I read diaries.", shots, oauth_params=params)
+    agent = fixieai.CodeShotAgent("I read diaries.", SHOTS, oauth_params=params)
 
     @agent.register_func
     def diary(query: fixieai.Message, oauth_handler: fixieai.OAuthHandler) -> str:
@@ -195,7 +196,15 @@ def platform(home: pathlib.Path) -> Iterator[testing.Platform]:
 
 
 @pytest.fixture
-def diary(platform: testing.Platform, provider: Provider) -> Diary:
+def make_diary(provider: Provider) -> Callable[[], fixieai.CodeShotAgent]:
+    """An agent that reads people's diaries at the provider."""
+    return functools.partial(new_diary, provider)
+
+
+@pytest.fixture
+def diary(
+    platform: testing.Platform, provider: Provider, make_diary: Callable[[], fixieai.CodeShotAgent]
+) -> Diary:
     handle = f"diary-{secrets.token_hex(4)}"
-    platform.serve(make_diary(provider), handle)
+    platform.serve(make_diary(), handle)
     return Diary(platform, provider, handle)

@@ -1,6 +1,8 @@
 """A person gives an agent permission at a provider: real servers all the way, and every way it goes wrong."""
 
+import base64
 import concurrent.futures
+import contextlib
 import html
 import pathlib
 import re
@@ -10,7 +12,10 @@ import pytest
 import requests
 
 import fixieai
-from fixieai.platform import oauth_values
+from fixieai import testing
+from fixieai.llm.settings import ModelSettings
+from fixieai.platform import oauth_values, serving
+from fixieai.platform.settings import Settings
 
 
 def words(page: requests.Response) -> str:
@@ -286,3 +291,24 @@ def test_a_standalone_agent_connects_too(platform, provider) -> None:
     page = requests.get(platform.ask("lone", "Hello").text, timeout=10)
 
     assert (page.status_code, platform.ask("lone", "Hello").text) == (200, "connected")
+
+
+def test_a_permission_survives_a_restart_and_is_asked_for_again_without_the_secret_key(
+    provider, make_diary, tmp_path: pathlib.Path
+) -> None:
+    answers = []
+    for key in (b"a", b"a", b"b"):
+        secret = base64.b64encode(key * 32).decode()
+        settings = Settings(
+            home=tmp_path, port=0, models=ModelSettings(default_model="few-shot"), secret_key=secret
+        )
+        with contextlib.ExitStack() as stack:
+            running = stack.enter_context(serving.background(settings))
+            platform = testing.Platform(running.url, serving.local_key(tmp_path), stack)
+            platform.serve(make_diary(), "diary")
+            answer = platform.ask("diary", "What is in my diary?").text
+            if answer.startswith("http"):
+                assert requests.get(answer, timeout=10).status_code == 200
+            answers.append(answer.partition("?")[0])
+
+    assert answers == [f"{provider.url}/authorize", "Tea with the Queen.", f"{provider.url}/authorize"]
