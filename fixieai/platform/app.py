@@ -253,5 +253,5 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
         hosts=frozenset(names) | settings.public_hosts,
         origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
-        body_limits=(("/api/sessions/", MAXIMUM_BYTES),),
+        body_limits=(("/api/sessions/", MAXIMUM_BYTES), ("/graphql", graphql.MAXIMUM_BODY_BYTES)),
     )
