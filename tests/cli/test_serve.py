@@ -80,6 +80,18 @@ def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cl
     (echo / ".env").unlink()
 
 
+BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/extra-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("extra_thing.py", "TEXT = 'required'")
+        wheel.writestr("extra-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: extra\\nVersion: 1\\n")
+        wheel.writestr("extra-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("extra-1.dist-info/RECORD", "")
+    return "extra-1-py3-none-any.whl"
+"""
+
 FAKE_SSH = """#!{python}
 import json, sys, time
 port = sys.argv[sys.argv.index("-R") + 1].rpartition(":")[2]
@@ -155,6 +167,29 @@ def test_a_program_whose_agent_another_serves_now_says_so_and_ends(platform_cli,
     assert _ask(platform_cli) == "first hello"
     second.stop()
     assert _current_url(platform_cli) == ""
+
+
+def test_with_an_environment_of_its_own_the_agent_has_what_it_requires(platform_cli, echo):
+    """From a folder beside it: nothing is fetched from anywhere."""
+    (echo / "extra").mkdir()
+    (echo / "extra" / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "extra"\nversion = "1"\n'
+    )
+    (echo / "extra" / "backend.py").write_text(BACKEND)
+    (echo / "requirements.txt").write_text("fixieai\n./extra\n")
+    (echo / "main.py").write_text(
+        "import sys, extra_thing\ndef agent(query):\n    return extra_thing.TEXT + ' ' + sys.prefix\n"
+    )
+    for _ in range(2):
+        agent = platform_cli.start("serve", "--venv", "--no-reload", "--port", "0", folder=echo)
+        agent.wait_for("is served at")
+        assert _ask(platform_cli) == f"required {echo / '.fixie.venv'}"
+        agent.stop()
+    assert "Making the virtual environment" not in agent.output()
+    (echo / "requirements.txt").write_text("./nowhere\n")
+    assert "could not be installed" in platform_cli("serve", "--venv", str(echo), code=1).stderr
+    (echo / "requirements.txt").unlink()
 
 
 def test_a_port_in_use_is_an_error_that_says_so(platform_cli, echo):
