@@ -15,6 +15,7 @@ from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.deployments.deployments import Deployments
 from fixieai.platform.embeds import MAXIMUM_BYTES, Embeds
 from fixieai.platform.endpoints import (
     agents,
@@ -182,14 +183,16 @@ async def _compose(
     models = Models(settings.models)
     stack.push_async_callback(models.close)
     handshakes = Handshakes(auth, caller, settings.limits.agent_seconds)
-    hosting = Hosting(database, None)
+    stored = blobs.open_blobs(settings.home / "blobs", settings.blobs)
+    deployments = Deployments(stored, settings)
+    stack.push_async_callback(deployments.close)
+    hosting = Hosting(database, deployments)
     registry = Registry(database, handshakes, hosting)
     revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
-    stored = blobs.open_blobs(settings.home / "blobs", settings.blobs)
     embeds = Embeds(database, stored, secret, settings.url)
     services = Services(
         auth, caller, registry, models, usage, embeds, _embed_reader(settings, embeds, stack), settings.limits
