@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from fixieai.llm.models import Models
 from fixieai.platform import local_user, prices, secret_key, signing_keys
 from fixieai.platform.accounts import Accounts
+from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
@@ -195,7 +196,15 @@ async def _compose(
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)
     services = Services(
-        auth, caller, registry, models, usage, embeds, _embed_reader(settings, embeds, stack), settings.limits
+        auth,
+        caller,
+        AgentAddresses(auth, deployments, settings.limits.agent_seconds),
+        registry,
+        models,
+        usage,
+        embeds,
+        _embed_reader(settings, embeds, stack),
+        settings.limits,
     )
     runner = QueryRunner(database, services)
     oauth_values = OAuthValues(database, secret)

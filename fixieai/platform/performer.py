@@ -9,6 +9,7 @@ from fixieai.llm.base import LanguageModel
 from fixieai.llm.failures import AnswerBrokeOff
 from fixieai.llm.models import Models
 from fixieai.platform import builtin_funcs, query_embed
+from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.embeds import Embeds
@@ -38,6 +39,7 @@ class Services:
 
     auth: Auth
     agents: AgentCaller
+    agent_addresses: AgentAddresses
     registry: Registry
     models: Models
     usage: Usage
@@ -54,14 +56,9 @@ class QueryContext:
     caller: Caller
     journal: Journal
 
-    def address(self, program: Program) -> AgentAddress:
-        """Raises AgentUnavailable when the agent is registered but not running."""
-        if program.url is None:
-            raise errors.AgentUnavailable(f"The agent {program.agent_id} is not running. Start its program.")
-        token = self.services.auth.query_token(
-            self.caller.username, program.agent_id, self.journal.session_handle
-        )
-        return AgentAddress(program.agent_id, program.url, token, self.services.limits.agent_seconds)
+    async def address(self, program: Program) -> AgentAddress:
+        """Raises AgentUnavailable when the agent is registered but does not run."""
+        return await self.services.agent_addresses.of(program, self.caller, self.journal.session_handle)
 
 
 async def ask(
@@ -72,7 +69,13 @@ async def ask(
     Raises:
         FixieError: there is no answer, with the reason for the person who asked.
     """
-    path = (*path, program.agent_id)
+    with context.services.agent_addresses.held(program):
+        return await _ask(context, program, query, history, (*path, program.agent_id))
+
+
+async def _ask(
+    context: QueryContext, program: Program, query: Message, history: list[Line], path: tuple[str, ...]
+) -> Line:
     if program.code_shot is None:
         return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
     model = await context.services.models.choose(program.llm_settings.model)
@@ -92,7 +95,7 @@ async def _ask_standalone(
     """A standalone agent may answer several times, each time the answer so far; the last one counts."""
     response: AgentResponse | None = None
     asked = context.services.agents.ask_standalone(
-        context.address(program), context.journal.shown(query), context.journal.idempotency_key()
+        await context.address(program), context.journal.shown(query), context.journal.idempotency_key()
     )
     async with contextlib.aclosing(asked) as responses:
         async for response in responses:
@@ -196,7 +199,7 @@ class _Performer:
             known = builtin_funcs.BuiltinContext(self._code_shot.base_prompt, self._context.caller.time_zone)
             return builtin_funcs.call(effect.name, effect.message, known)
         response = await self._context.services.agents.call_func(
-            self._context.address(self._program),
+            await self._context.address(self._program),
             effect.name,
             self._context.journal.shown(effect.message),
             self._context.journal.idempotency_key(),
