@@ -115,7 +115,8 @@ def test_sessions_and_messages_come_in_pages(graphql) -> None:
     assert first["edges"][1] == {"cursor": first["pageInfo"]["endCursor"], "node": first["nodes"][1]}
     assert first["pageInfo"]["hasNextPage"] is True
     pages = """query($h: String!, $after: String) { sessionByHandle(handle: $h) {
-        messagesPage(first: 3, after: $after) { nodes { position text } pageInfo { hasNextPage endCursor } } } }"""
+        messagesPage(first: 3, after: $after) {
+            nodes { position text } pageInfo { hasNextPage endCursor } } } }"""
     positions, after = [], None
     for _ in itertools.count():
         page = graphql(pages, h=made[0], after=after).data["sessionByHandle"]["messagesPage"]
