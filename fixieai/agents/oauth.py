@@ -190,7 +190,7 @@ class OAuthHandler:
 
 def _redirect_uri(token_claims: VerifiedTokenClaims) -> str:
     """Where people's browsers reach the platform; agents beside it may have a shorter way of their own."""
-    return f"{os.environ.get('FIXIE_PUBLIC_URL', token_claims.api_url).rstrip('/')}/oauth"
+    return f"{(os.environ.get('FIXIE_PUBLIC_URL') or token_claims.api_url).rstrip('/')}/oauth"
 
 
 def _token(granted: Mapping[str, Any], refresh_token: str | None) -> _Token:
