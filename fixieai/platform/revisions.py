@@ -56,10 +56,10 @@ class Revisions:
     async def open(self) -> None:
         """Goes on with what was under way when the platform last stopped."""
         await self._leases.open()
+        await self._hosting.start_all()
         for agent, revision in await self._database.read(revisions.pending, _PENDING_AT_ONCE):
             caller = Caller(agent.owner_id, agent.owner)
             self._hosting.in_background(self._deploy(caller, agent, revision, makes_current=False))
-        await self._hosting.start_all()
 
     async def close(self) -> None:
         await self._leases.close()
