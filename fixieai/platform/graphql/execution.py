@@ -1,12 +1,14 @@
 """One request of GraphQL: from its parameters to the answer's status and body."""
 
+import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from types import CoroutineType
+from typing import Any, TypeGuard
 
 from graphql import ExecutionResult, GraphQLError, execute
 
@@ -19,6 +21,7 @@ from fixieai.platform.graphql.types import Info
 _logger = logging.getLogger("fixieai.platform")
 _SHOWN_ERRORS = 20
 _LONGEST_MESSAGE = 1_000
+_AWAITABLE = (CoroutineType, asyncio.Future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class GraphqlEngine:
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
             field_resolver=_resolve,
+            is_awaitable=_is_awaitable,
+            is_async_iterable=_is_async_iterable,
             max_coercion_errors=_SHOWN_ERRORS,
             hide_suggestions=True,
         )
@@ -69,6 +74,15 @@ class GraphqlEngine:
 def engine() -> GraphqlEngine:
     """One for all platforms of this process: it holds nothing of anybody."""
     return GraphqlEngine()
+
+
+def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """What resolvers return, and what execution makes of it. Asked for every value of an answer."""
+    return isinstance(value, _AWAITABLE)
+
+
+def _is_async_iterable(_: Any) -> TypeGuard[AsyncIterable[Any]]:
+    return False
 
 
 def _resolve(node: Mapping[str, Any], info: Info, **_: Any) -> Any:
