@@ -71,6 +71,19 @@ def test_what_is_deployed_answers_and_what_is_sent_is_listed(platform_cli, parro
     assert show(platform_cli, "Published") == ["False"]
 
 
+def test_at_a_terminal_one_sees_how_much_is_sent_and_ctrl_c_ends_the_waiting(
+    platform_cli, parrot, at_terminal
+):
+    (parrot / "main.py").write_text("import time\ntime.sleep(60)\n")
+    with at_terminal("deploy", "--no-validate", "parrot") as terminal:
+        terminal.wait_for("agent/main.py")
+        terminal.wait_for("Sent 100 %")
+        terminal.wait_for("Waiting until it is ready")
+        terminal.type("\x03")
+        terminal.wait_for("Interrupted")
+        assert terminal.process.wait(30) == 130
+
+
 def test_a_new_deployment_takes_over_and_an_older_one_can_be_made_current_again(platform_cli, parrot):
     platform_cli("deploy", str(parrot))
     (parrot / "main.py").write_text(MAIN.replace("VERSION", "second"))
@@ -88,14 +101,17 @@ def test_a_new_deployment_takes_over_and_an_older_one_can_be_made_current_again(
     ]
 
 
-def test_a_revision_that_is_not_made_current_waits(platform_cli, parrot):
+def test_a_revision_that_is_not_made_current_waits(platform_cli, parrot, look_until):
     platform_cli("deploy", str(parrot))
     (parrot / "main.py").write_text(MAIN.replace("VERSION", "second"))
     done = platform_cli("deploy", str(parrot), "--not-current")
     assert ask(platform_cli) == "first hello hi"
-    (command,) = re.findall(r"^fixie (.*)  makes it so", done.stderr, re.MULTILINE)
+    (command,) = re.findall(r"^fixie (agent revisions .*)", done.stderr, re.MULTILINE)
     newest = command.split()[-1]
     assert newest in done.stdout
+    look_until(
+        lambda: "ready" * (revisions(platform_cli, parrot)[0]["status"] == "ready"), lambda: "still pending"
+    )
     platform_cli(*command.split()[:-2], str(parrot), "--id", newest)
     assert ask(platform_cli) == "second hello hi"
 
