@@ -24,7 +24,7 @@ _MAXIMUM_LABELS = 100
 _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
 _PENDING_AT_ONCE = 1_000
 # A program registers its address while it starts; it need not answer at once.
-_SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5)
+_SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5, 3.0)
 _NO_CHANGES = AgentChanges()
 
 

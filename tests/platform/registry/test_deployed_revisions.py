@@ -81,12 +81,16 @@ def test_uploaded_code_becomes_current_and_can_be_taken_back(world, eventually) 
         first, "PYTHON", None, "online",
     )  # fmt: skip
     assert (agent["type"], agent["queries"]) == ("standalone", ["Say uploaded"])
+    assert world.ann.ask("coded") == "uploaded: Hi"
     assert any("uploaded begins" in line for line in world.ann.get(f"{path}/revisions/{first}/logs")["lines"])
     assert world.ann.get("/api/refresh/local/coded", "POST")["queries"] == ["Say uploaded"]
     back = world.ann.get(f"{path}/revisions/{former}/current", "PUT")
     assert (back["environment"], back["queries"]) == (None, ["Say one"])
     again = world.ann.get(f"{path}/revisions/{first}/current", "PUT")
     assert (again["environment"], again["queries"]) == ("PYTHON", ["Say uploaded"])
+    assert world.ann.ask("coded") == "uploaded: Hi"
+    world.ann.get(path, "PATCH", {"newHandle": "encoded"})
+    assert world.ann.ask("coded") == world.ann.ask("encoded") == "uploaded: Hi"
 
 
 def test_code_that_does_not_start_changes_nothing_and_says_why(world) -> None:
@@ -211,6 +215,29 @@ def test_the_later_of_two_deployments_stays_current(world, eventually) -> None:
     agent, found = world.ann.get(path), world.ann.get(f"{path}/revisions")["revisions"]
     assert (agent["currentRevisionId"], agent["queries"]) == (quick, ["Say quick"])
     assert [(each["id"], each["status"]) for each in found] == [(quick, "ready"), (slow[0], "ready")]
+
+
+def test_switching_loses_no_query(world) -> None:
+    path = "/api/agents/local/switched"
+    world.ann.get(path, "PUT", {})
+    revisions = [uploaded(world.ann, "switched", package_of(word)) for word in ("left", "right")]
+    revisions.append(world.ann.get(f"{path}/revisions", "POST", {"url": world.serve("one")})["id"])
+    answers: list[str] = []
+    is_over = threading.Event()
+
+    def keep_asking() -> None:
+        while not is_over.is_set():
+            answers.append(world.ann.ask("switched"))
+
+    threads = [threading.Thread(target=keep_asking) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for revision_id in revisions * 2:
+        world.ann.get(f"{path}/revisions/{revision_id}/current", "PUT")
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {"left: Hi", "right: Hi", "one: Hi"}
 
 
 def test_uploads_of_the_same_package_at_once_are_all_kept(world, eventually) -> None:
