@@ -7,7 +7,11 @@ _TOKENS_PER_MESSAGE = 4
 
 
 def of_text(text: str) -> int:
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+    return of_bytes(len(text.encode("utf-8", "replace")))
+
+
+def of_bytes(size: int) -> int:
+    return -(-size // _BYTES_PER_TOKEN)
 
 
 def of_prompt(prompt: Prompt) -> int:

@@ -27,6 +27,7 @@ from fixieai.platform.endpoints import (
     graphql,
     keys,
     oauth,
+    openai_proxy,
     organizations,
     pages,
     queries,
@@ -42,6 +43,7 @@ from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.oauth_values import OAuthValues
+from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
@@ -129,6 +131,8 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}/embeds", attachments.list_embeds, "GET"),
     for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "POST"),
     for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "PUT"),
+    for_agents("/api/openai-proxy/v1/{path:path}", openai_proxy.fetch, "GET"),
+    for_agents("/api/openai-proxy/v1/{path:path}", openai_proxy.post, "POST"),
     for_agents("/api/userstorage/{owner}/{handle}", counted(user_storage.list_values), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.get_value), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.put_value), "POST"),
@@ -193,6 +197,8 @@ async def _compose(
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
+    proxy = OpenAIProxy(settings.models, usage)
+    stack.push_async_callback(proxy.close)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)
     services = Services(
@@ -227,6 +233,7 @@ async def _compose(
         authorizations=Authorizations(database, auth),
         oauth=OAuth(oauth_values, services),
         user_storage=UserStorage(database, oauth_values, settings.storage_quota),
+        openai_proxy=proxy,
         usage=usage,
     )
 
@@ -265,5 +272,9 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
         hosts=frozenset(names) | settings.public_hosts,
         origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
-        body_limits=(("/api/sessions/", MAXIMUM_BYTES), ("/graphql", graphql.MAXIMUM_BODY_BYTES)),
+        body_limits=(
+            ("/api/sessions/", MAXIMUM_BYTES),
+            ("/graphql", graphql.MAXIMUM_BODY_BYTES),
+            ("/api/openai-proxy/", openai_proxy.MAXIMUM_BODY_BYTES),
+        ),
     )

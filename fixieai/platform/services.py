@@ -11,6 +11,7 @@ from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.oauth import OAuth
+from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
@@ -43,6 +44,7 @@ class Platform:
     runner: QueryRunner
     sessions: Sessions
     embeds: Embeds
+    openai_proxy: OpenAIProxy
     usage: Usage
     oauth: OAuth
     user_storage: UserStorage
