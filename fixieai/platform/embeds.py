@@ -64,15 +64,19 @@ class Embeds:
         """
         if not message.embeds:
             return Kept(message)
+        # Together: what they write to the database is then one commit.
+        made = await asyncio.gather(
+            *(self._keep(owner_id, session_id, key, embed) for key, embed in message.embeds.items())
+        )
         found: dict[str, Embed] = {}
         new: dict[str, NewEmbed] = {}
-        for key, embed in message.embeds.items():
-            made = await self._keep(owner_id, session_id, key, embed)
-            if isinstance(made, NewEmbed):
-                uri = made.uri or embed_links.reference(made.id)
-                new[uri] = made
-                made = Embed(embed.content_type, uri)
-            found[key] = made
+        for key, each in zip(message.embeds, made, strict=True):
+            if isinstance(each, NewEmbed):
+                uri = each.uri or embed_links.reference(each.id)
+                new[uri] = each
+                found[key] = Embed(each.content_type, uri)
+            else:
+                found[key] = each
         return Kept(Message(message.text, found), new)
 
     async def _keep(self, owner_id: int, session_id: int, key: str, embed: Embed) -> NewEmbed | Embed:

@@ -79,11 +79,13 @@ export async function signIn(apiKey) {
 }
 
 /** The response, whatever its status. Throws Unreachable. */
-async function respond(method, path, { body, signal } = {}) {
+async function respond(method, path, { body, file, signal } = {}) {
   const headers = {};
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
-  const options = { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store", redirect: "error" };
+  if (file) headers["Content-Type"] = file.type || "application/octet-stream";
+  const content = file ?? (body && JSON.stringify(body));
+  const options = { method, headers, signal, body: content, cache: "no-store", redirect: "error" };
   return fetch(path, options).catch((error) => {
     throw signal?.aborted ? error : new Unreachable("The platform does not answer.");
   });
@@ -106,9 +108,15 @@ export async function call(method, path, options) {
   return response.status === 204 ? null : response.json();
 }
 
+/** Stores a file in a session, where texts name it by its key. Throws Refused and Unreachable. */
+export async function upload(session, fileKey, file, signal) {
+  const path = `/api/sessions/${session}/embeds?key=${encodeURIComponent(fileKey)}`;
+  return (await send("POST", path, { file, signal })).json();
+}
+
 /** Asks in a session, and gives each line of the answer as it arrives. Throws Refused and Unreachable. */
-export async function* ask(session, text, signal) {
-  const body = { session, message: { text }, stream: true, steps: true };
+export async function* ask(session, { text, embeds }, signal) {
+  const body = { session, message: { text, embeds }, stream: true, steps: true };
   const response = await send("POST", "/api/agents/None", { body, signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
