@@ -65,27 +65,28 @@ variables of the agent unless they are set already.
 
 ## Serving and deploying
 
-`fixie serve` runs the agent on this machine for as long as the command runs. The platform keeps its place for 15 seconds
-at a time, and the command says every 5 seconds that it is still there. When it ends, or is killed, what was current before
-is current again.
+`fixie serve` runs the agent on this machine for as long as the command runs. The platform keeps its place
+for 15 seconds at a time, and the command says every 5 seconds that it is still there. When it ends, or is
+killed, what was current before is current again.
 
-`fixie deploy` sends the folder to the platform, which runs it. Everything is sent but hidden files and folders (a `.env` is sent),
-`__pycache__`, `node_modules` and virtual environments, and what is sent is listed. Links are not sent: the command
-names the first one and ends. A folder with a `package.json`, and without the Python file of the entry point, is an
-agent for Node.js, which `npm pack` packs.
+`fixie deploy` sends the folder to the platform, which runs it. Everything is sent but hidden files and
+folders (a `.env` is sent), `__pycache__`, `node_modules` and virtual environments, and what is sent is
+listed. Links are not sent: the command names the first one and ends. A folder with a `package.json`, and
+without the Python file of the entry point, is an agent for Node.js, which `npm pack` packs.
 
 ## Unlike the original
 
-Programs and scripts that use the original's command line find every command and option here. These differ on purpose:
+Programs and scripts that use the original's command line find every command and option here. These differ
+on purpose:
 
-* `fixie serve` listens on 127.0.0.1, not to everybody, and opens a public tunnel only for a platform that is not on this
-  machine, or with `--tunnel`.
+* `fixie serve` listens on 127.0.0.1, not to everybody, and opens a public tunnel only for a platform that
+  is not on this machine, or with `--tunnel`.
 * Without `--port` it takes a free port when 8181 is taken.
-* `fixie deploy` and `fixie serve` leave alone whether an agent is public, unless `--public` says so. The original made
-  it private.
+* `fixie deploy` and `fixie serve` leave alone whether an agent is public, unless `--public` says so. The
+  original made it private.
 * `-f` of `fixie agent revisions delete` is short for `--force`. In the original it was the opposite.
-* What is made from the rest, `__pycache__`, `node_modules` and virtual environments, is not deployed, and `main.py` of a
-  package listens on 127.0.0.1 unless `HOST` says otherwise.
+* What is made from the rest, `__pycache__`, `node_modules` and virtual environments, is not deployed, and
+  `main.py` of a package listens on 127.0.0.1 unless `HOST` says otherwise.
 * `fixie init` takes nothing from the network.
 """
 
