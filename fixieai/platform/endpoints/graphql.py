@@ -21,7 +21,7 @@ from fixieai.web import json_body, problems
 # A package of code, and what is sent around it.
 MAXIMUM_BODY_BYTES = PackageLimits().packed_bytes + 1024 * 1024
 # The text of a question has 262,144 characters at most, of up to 12 bytes each.
-_MAXIMUM_JSON_BYTES = 4 * 1024 * 1024
+MAXIMUM_JSON_BYTES = 4 * 1024 * 1024
 _MAXIMUM_FIELD_BYTES = 1024 * 1024
 
 
@@ -74,6 +74,6 @@ async def _read_json(request: Request) -> object:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > _MAXIMUM_JSON_BYTES:
-            raise errors.ContentTooLarge(f"The request body is larger than {_MAXIMUM_JSON_BYTES:,} bytes.")
+        if len(body) > MAXIMUM_JSON_BYTES:
+            raise errors.ContentTooLarge(f"The request body is larger than {MAXIMUM_JSON_BYTES:,} bytes.")
     return json_body.parse_json(bytes(body))
