@@ -8,6 +8,7 @@ import pytest
 
 import fixieai
 from fixieai import errors, testing
+from fixieai.agents import jwks
 from fixieai.platform import signing_keys
 from fixieai.platform.signing_keys import SigningKeys
 
@@ -115,7 +116,10 @@ def greeter() -> fixieai.CodeShotAgent:
 
 
 def test_no_question_fails_while_keys_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    # All that takes minutes takes seconds here, and so in the agent.
     monkeypatch.setattr(signing_keys, "PUBLISHED_SECONDS", 1)
+    monkeypatch.setattr(jwks, "FRESH_SECONDS", 1.0)
+    monkeypatch.setattr(jwks, "COOL_DOWN_SECONDS", 0.1)
     with testing.platform() as platform:
         platform.serve(greeter(), "greeter")
         asked, published = 0, set[str]()

@@ -5,9 +5,10 @@ const MILLISECONDS_FOR_OTHER_TABS = 250;
 
 /** The platform answered, and said no; the message is for the person. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, code) {
     super(message);
     this.status = status;
+    this.code = code;
   }
   get isAboutTheKey() {
     return this.status === 401 || this.status === 403;
@@ -23,6 +24,7 @@ let key = sessionStorage.getItem(STORED);
 const tabs = new BroadcastChannel("fixie");
 tabs.addEventListener("message", ({ data }) => {
   if (data === "key?" && key) tabs.postMessage({ key });
+  if (data === "signed out") forgetKey();
 });
 
 function keyOfAnotherTab() {
@@ -67,6 +69,18 @@ async function exchange(code) {
   keep((await call("POST", "/api/browser-keys", { body: { code } })).key);
 }
 
+/** Signs in, by a call that answers with a key. */
+export async function keyFor(method, path, body) {
+  keep((await call(method, path, { body })).key);
+}
+
+/** Ends the key of this tab, and lets the others forget theirs. */
+export async function signOut() {
+  await call("POST", "/api/sign-out").catch(() => {});
+  forgetKey();
+  tabs.postMessage("signed out");
+}
+
 /** A pasted API key is used once, for a key that ends. */
 export async function signIn(apiKey) {
   key = apiKey;
@@ -99,7 +113,8 @@ async function send(method, path, options) {
   const response = await respond(method, path, options);
   if (response.ok) return response;
   const content = await response.json().catch(() => null);
-  throw new Refused(response.status, content?.error?.message ?? `The platform answered ${response.status}.`);
+  const { message, code } = content?.error ?? {};
+  throw new Refused(response.status, message ?? `The platform answered ${response.status}.`, code);
 }
 
 /** One call; the JSON of its answer. Throws Refused and Unreachable. */

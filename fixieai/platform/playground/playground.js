@@ -326,6 +326,14 @@ function showSignIn(reason) {
   on("sign-in").hidden = false;
   on("sign-in-reason").textContent = reason;
   on("api-key").focus();
+  offerPassword().catch(() => {});
+}
+
+/** Where people have passwords. On a platform of one's own nobody has. */
+async function offerPassword() {
+  const { passwords } = await call("GET", "/api/sign-in");
+  on("with-password").hidden = !passwords;
+  on("with-password").firstElementChild.search = new URLSearchParams({ then: location.pathname });
 }
 
 async function begin() {
@@ -337,7 +345,10 @@ async function start() {
   view.user = await call("GET", "/api/user");
   document.body.classList.remove("signed-out");
   on("sign-in").hidden = true;
-  on("account").textContent = `${view.user.username} · ${describeModel(view.user.defaultModel)}`;
+  on("account").replaceChildren(
+    element("a", { href: "/profile" }, view.user.username),
+    ` · ${describeModel(view.user.defaultModel)}`,
+  );
   await show();
 }
 
