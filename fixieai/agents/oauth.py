@@ -40,7 +40,7 @@ _TOKEN_KEY = "_oauth_token"  # noqa: S105 - the name under which it is kept
 _FLOW_SECONDS = 600
 _EARLY = timedelta(seconds=30)
 _LONGEST = timedelta(days=3650)
-_NO_LONGER = ("invalid_grant", "bad_refresh_token")
+_NO_LONGER = ("invalid_grant", "bad_refresh_token", "invalid_refresh_token")
 # Providers that give a new refresh token each time take the second use of one for theft. Within
 # this process it has only one: by which of these locks is free for it.
 _RENEWALS = tuple(threading.Lock() for _ in range(64))

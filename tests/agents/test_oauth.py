@@ -356,7 +356,7 @@ def test_an_expired_token_is_renewed(case: Case, granted: dict[str, str], kept: 
     assert case.stored_token()["refresh_token"] == kept
 
 
-@pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token"])
+@pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token", "invalid_refresh_token"])
 def test_a_permission_that_was_taken_back_is_none(case: Case, code: str) -> None:
     case.store_token(expiry=ago(hours=1), refresh_token="r")
     case.provider.answers = [(400, JSON, json.dumps({"error": code}))]
