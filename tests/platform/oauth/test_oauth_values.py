@@ -85,7 +85,7 @@ def test_there_are_few_and_they_are_small(keeper: Keeper) -> None:
     assert keeper.put("_oauth_0", f'"{"x" * 65_536}"') == 413
 
 
-@pytest.mark.parametrize("state", ["5", "null", '""', "[]", f'"{"s" * 513}"'])
+@pytest.mark.parametrize("state", ["5", "null", '""', "[]", '"\\ud800"', f'"{"s" * 513}"'])
 def test_what_is_no_state_leads_nowhere(platform: testing.Platform, keeper: Keeper, state: str) -> None:
     assert keeper.put("_oauth_state", state) == 200
 
