@@ -17,6 +17,9 @@ from fixieai.platform.deployments.processes import Command, ProcessLimits
 from fixieai.platform.deployments.supervisor import NotRunning, Supervisor, Timing
 from fixieai.storage.blobs import Blobs
 
+# Loading code is work for the processor. What takes longer than this mostly waits for something.
+_SECONDS_OF_A_TURN = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -128,7 +131,11 @@ class DeployedRevision:
         turn: asyncio.Semaphore,
         former: asyncio.Task[None] | None = None,
     ) -> None:
-        """`former` is what stops an earlier process of the same, in the same folder: it is waited for."""
+        """
+        Args:
+            turn: only so many programs load their code at once.
+            former: stops an earlier process of the same, in the same folder: it is waited for.
+        """
         self.deployment = deployment
         self.environment: pathlib.Path | None = None
         self.failed_at: float | None = None
@@ -163,11 +170,12 @@ class DeployedRevision:
         if former is not None:
             await asyncio.wait({former})
         try:
+            launch = await self._prepared()
+            self.environment = launch.environment
             async with turn:
-                launch = await self._prepared()
-                self.environment = launch.environment
                 self._supervisor = Supervisor(launch.command, self._timing, takes_socket=launch.takes_socket)
-                await self._supervisor.url()
+                await self._supervisor.settled(_SECONDS_OF_A_TURN)
+            await self._supervisor.url()
         except NotRunning as error:
             self._problem = str(error)
             self.failed_at = time.monotonic()

@@ -284,6 +284,19 @@ async def test_calls_wait_while_a_crashed_agent_is_started_again(host) -> None:
     assert [each.pid for each in hosted.processes] != [process.pid]
 
 
+async def test_a_program_that_kills_its_keeper_ends_with_it_and_is_started_again(host) -> None:
+    hosted = host()
+    url = await hosted.start({"agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT})
+    (process,) = hosted.processes
+    process.parent().kill()
+    await becomes_true(lambda: process.pid not in [each.pid for each in hosted.processes])
+
+    assert (await get(url)).status_code == 403
+
+    assert [each.pid for each in hosted.processes] != [process.pid]
+    assert "Its keeper was killed" in await hosted.log()
+
+
 async def test_a_program_that_stops_answering_is_started_again(host) -> None:
     hosted = host(check=0.3, hung=1.0)
     url = await hosted.start({"agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT})
