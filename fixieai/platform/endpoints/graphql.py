@@ -12,8 +12,8 @@ from fixieai import errors
 from fixieai.platform.auth import Caller
 from fixieai.platform.deployments.packages import PackageLimits
 from fixieai.platform.endpoints.attachments import base_url
+from fixieai.platform.graphql.answers import GraphqlRequest, engine, error_body
 from fixieai.platform.graphql.context import Context
-from fixieai.platform.graphql.execution import GraphqlRequest, engine, error_body
 from fixieai.platform.graphql.uploads import MAXIMUM_FIELDS, MAXIMUM_FILES, read_operations
 from fixieai.platform.services import platform_of
 from fixieai.web import json_body, problems
@@ -61,7 +61,7 @@ async def _answer(request: Request, caller: Caller, parameters: object) -> Respo
     wanted = GraphqlRequest(read["query"], read.get("variables") or {}, read.get("operationName"))
     reference = problems.reference_of(request.scope)
     context = Context(platform_of(request), caller, base_url(request))
-    found = await engine().answer(context, wanted, reference)
+    found = await (await engine()).answer(context, wanted, reference)
     return JSONResponse(found.body, found.status)
 
 

@@ -1,11 +1,9 @@
 """One request of GraphQL: from its parameters to the answer's status and body."""
 
 import asyncio
-import functools
 import inspect
 import logging
 from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import CoroutineType
 from typing import Any, TypeGuard
@@ -14,6 +12,7 @@ from graphql import ExecutionResult, GraphQLError, execute
 
 from fixieai import errors
 from fixieai.platform.graphql import schema
+from fixieai.platform.graphql.answers import Answer, GraphqlRequest
 from fixieai.platform.graphql.context import Context
 from fixieai.platform.graphql.documents import Documents, Refused
 from fixieai.platform.graphql.types import Info
@@ -22,23 +21,6 @@ _logger = logging.getLogger("fixieai.platform")
 _SHOWN_ERRORS = 20
 _LONGEST_MESSAGE = 1_000
 _AWAITABLE = (CoroutineType, asyncio.Future)
-
-
-@dataclass(frozen=True, slots=True)
-class GraphqlRequest:
-    """What a client sends."""
-
-    query: str
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    operation_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`status` is 400 when nothing was executed, 200 otherwise."""
-
-    status: int
-    body: Mapping[str, Any]
 
 
 class GraphqlEngine:
@@ -70,12 +52,6 @@ class GraphqlEngine:
         return _answer(result, reference)
 
 
-@functools.cache
-def engine() -> GraphqlEngine:
-    """One for all platforms of this process: it holds nothing of anybody."""
-    return GraphqlEngine()
-
-
 def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
     """What resolvers return, and what execution makes of it. Asked for every value of an answer."""
     return isinstance(value, _AWAITABLE)
@@ -99,12 +75,6 @@ def _answer(result: ExecutionResult, reference: str) -> Answer:
 
 def refusal(found: Sequence[GraphQLError], reference: str) -> Answer:
     return Answer(HTTPStatus.BAD_REQUEST, {"errors": _errors(found, reference), "data": None})
-
-
-def error_body(error: errors.FixieError, reference: str) -> Mapping[str, Any]:
-    """The whole body of an answer for what happened outside of any field."""
-    extensions = {"code": error.code, "reference": reference}
-    return {"errors": [{"message": error.message, "extensions": extensions}], "data": None}
 
 
 def _errors(found: Sequence[GraphQLError], reference: str) -> list[dict[str, Any]]:
