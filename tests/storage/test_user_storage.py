@@ -2,7 +2,7 @@ import contextlib
 import itertools
 import pathlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import example, given, settings
@@ -77,7 +77,7 @@ def test_a_key_space_belongs_to_one_person_and_one_agent(
     assert user_storage.is_present(transaction, ann, "ann/dice", "key")
 
 
-def test_a_page_costs_the_same_among_many_keys(
+def test_everything_costs_the_same_among_many_keys(
     transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
 ) -> None:
     connection.execute("BEGIN")
@@ -86,7 +86,7 @@ def test_a_page_costs_the_same_among_many_keys(
             user_storage.put(transaction, ann, agent_id, f"{number:06}", "1")
     connection.execute("COMMIT")
 
-    def steps(agent_id: str) -> int:
+    def steps(work: Callable[[str], object], agent_id: str) -> int:
         count = [0]
 
         def step() -> int:
@@ -94,11 +94,19 @@ def test_a_page_costs_the_same_among_many_keys(
             return 0
 
         connection.set_progress_handler(step, 1)
-        assert len(user_storage.keys(transaction, ann, agent_id, "000100", 50)) == 50
+        work(agent_id)
         connection.set_progress_handler(None, 1)
         return count[0]
 
-    assert steps("ann/many") == steps("ann/few")
+    quota = Quota(keys=30_000, bytes=10**6)
+    for work in (
+        lambda agent_id: user_storage.keys(transaction, ann, agent_id, "000100", 50),
+        lambda agent_id: user_storage.between(transaction, ann, agent_id, "000100", "000150"),
+        lambda agent_id: user_storage.put(transaction, ann, agent_id, "000050x", "1", quota),
+        lambda agent_id: user_storage.delete(transaction, ann, agent_id, "000050x"),
+        lambda agent_id: user_storage.used(transaction, ann, agent_id),
+    ):
+        assert steps(work, "ann/many") == steps(work, "ann/few")
 
 
 def test_a_value_of_megabytes_is_stored_whole(
