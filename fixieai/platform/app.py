@@ -165,7 +165,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         )
         if interrupted:
             _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
-        await platform.embeds.remove_unused()
+        await platform.embeds.open()
         yield platform
         await platform.runner.stopped()
 

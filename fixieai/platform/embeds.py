@@ -54,6 +54,18 @@ class Embeds:
         # Whether bytes are needed and their removal are one step, which storing the same must not fall into.
         self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
 
+    async def open(self) -> None:
+        """At the start: looks whether bytes can be stored, and removes what nobody needs any more.
+
+        Raises:
+            ConfigurationError: they cannot; the message says why. (A bucket that does not answer may later.)
+        """
+        try:
+            await self._blobs.put(b"")
+        except errors.ServiceUnavailable as error:
+            _logger.warning("Attachments cannot be stored at the moment: %s", error.message)
+        await self.remove_unused()
+
     # --- in ---
 
     async def keep(self, owner_id: int, session_id: int, message: Message) -> Kept:
@@ -155,8 +167,15 @@ class Embeds:
     def shown(
         self, owner_id: int, found: Mapping[str, Embed], base_url: str | None = None
     ) -> dict[str, Embed]:
-        """Embeds for somebody outside, an agent unless `base_url` says how others reach the platform."""
-        return {key: self._shown(owner_id, embed, base_url) for key, embed in found.items()}
+        """Embeds for somebody outside, an agent unless `base_url` says how others reach the platform.
+
+        Agents get none that has no content.
+        """
+        return {
+            key: self._shown(owner_id, embed, base_url)
+            for key, embed in found.items()
+            if embed.uri or base_url is not None
+        }
 
     def _shown(self, owner_id: int, embed: Embed, base_url: str | None) -> Embed:
         embed_id = embed_links.referred_id(embed.uri)

@@ -346,3 +346,14 @@ def test_messages_of_earlier_versions_keep_their_embeds(http, home: pathlib.Path
     assert (only["key"], only["embed"]["url"]) == ("old", "data:text/plain;base64,b2xk")
     ask(http, "Read #old", {}, session)
     assert reader.read[-1] == b"old"
+
+
+def test_an_address_of_somebody_elses_embed_is_not_taken_over(http, platform) -> None:
+    url = upload(http, new_session(http), "report", b"not for ann").json()["embed"]["url"]
+    ann = platform.add_user("ann")
+    ann.serve(fixieai.StandaloneAgent(echo), "echo")
+    session = ann.call("POST", "/api/sessions", {"frontendAgentId": "echo"})["handle"]
+    message = {"text": "Say it", "embeds": {"report": {"content_type": "text/plain", "uri": url}}}
+    answer = ann.call("POST", "/api/agents/echo", {"message": message, "session": session})
+    assert answer["message"]["embeds"] == {}
+    assert ann.call("GET", f"/api/sessions/{session}/embeds")["embeds"] == []
