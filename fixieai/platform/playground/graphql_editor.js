@@ -100,6 +100,8 @@ export class Editor {
 
   set text(text) {
     this.field.value = text;
+    this.field.setSelectionRange(0, 0);
+    this.box.scrollTop = 0;
     this.#show();
   }
 

@@ -1,6 +1,8 @@
 """Agents and revisions over GraphQL, in the documents of the clients."""
 
 import http.server
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -67,6 +69,24 @@ def agent_url() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+PROGRAM = {
+    "main.py": "",
+    "agent/agent.yaml": "handle: packed\n",
+    "agent/main.py": "import fixieai\nagent = fixieai.StandaloneAgent(lambda query: query.text[::-1])\n",
+}
+
+
+def packed(files: dict[str, str]) -> bytes:
+    """As a command line sends them: a gzip tar."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
 
 
 def get(graphql, agent_id: str) -> dict:
@@ -188,6 +208,36 @@ def test_a_revision_has_one_deployment(graphql, agent_url: str) -> None:
     assert graphql.upload(REVISE, variables).codes == ["wrong_shape"]
     bad = variables | {"externalDeployment": {"url": "file:///etc/passwd"}}
     assert graphql.upload(REVISE, bad).codes in (["wrong_shape"], ["forbidden"], ["bad_request"])
+
+
+def test_a_package_of_code_becomes_an_agent_that_answers(graphql) -> None:
+    graphql(CREATE, handle="packed", description="")
+
+    answer = graphql.upload(
+        REVISE,
+        {
+            "handle": "packed",
+            "makeCurrent": True,
+            "metadata": [],
+            "externalDeployment": None,
+            "managedDeployment": {"environment": "PYTHON", "codePackage": None},
+            "reindexCorpora": False,
+        },
+        {"0": ("variables.managedDeployment.codePackage", packed(PROGRAM))},
+    )
+
+    revision_id = answer.data["createAgentRevision"]["revision"]["id"]
+    agent = get(graphql, "packed")
+    assert (agent["hasManagedDeployment"], agent["type"]) == (True, "standalone")
+    [revision] = graphql(REVISIONS, agentId="packed").data["agentById"]["allRevisions"]
+    assert (revision["id"], revision["isCurrent"]) == (revision_id, True)
+    assert revision["deployment"] == {"__typename": "ManagedDeployment", "environment": "PYTHON"}
+    send = """mutation($session: String!) {
+        sendSessionMessage(messageData: {session: $session, text: "desserts"}) { response { text } } }"""
+    create = 'mutation { createSession(sessionData: {frontendAgentId: "packed"}) { session { handle } } }'
+    session = graphql(create).data["createSession"]["session"]["handle"]
+    assert graphql(send, session=session).data["sendSessionMessage"]["response"] == {"text": "stressed"}
+    assert graphql('mutation { deleteAgent(agentData: {handle: "packed"}) { agent { agentId } } }').data
 
 
 def test_a_package_that_is_none_is_refused_with_its_reason(graphql) -> None:

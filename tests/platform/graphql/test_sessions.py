@@ -92,6 +92,8 @@ def test_a_deleted_session_is_gone_and_shown_as_it_was(graphql, session: str) ->
         handle=session,
     ).data
 
+    listed = graphql("query getSessions { allSessions { handle } }").data["allSessions"]
+    assert {"handle": session} not in listed
     assert deleted == {"deleteSession": {"session": {"handle": session}}}
     assert graphql(MESSAGES, handle=session).data == {"sessionByHandle": None}
     assert graphql('{ sessionByHandle(handle: "x\' OR 1=1 --") { handle } }').data == {
