@@ -260,6 +260,38 @@ def test_a_package_that_is_none_is_refused_with_its_reason(graphql) -> None:
     assert graphql(REVISIONS, agentId="packed").data["agentById"]["allRevisions"] == []
 
 
+def test_who_may_use_an_agent_of_somebody_else_does_not_learn_where_it_runs(
+    graphql, graphql_of, platform, agent_url: str
+) -> None:
+    create = """mutation($url: String) { createAgent(agentData: {
+        handle: "shared", description: "", queryUrl: $url, published: true}) { agent { agentId } } }"""
+    graphql(create, url=agent_url)
+    query = """{ agentById(agentId: "local/shared") { agentId queryUrl funcUrl
+        currentRevision { id } allRevisions { id } revisions { nodes { id } } owner { ... on UserType {
+        username firstName email dailyUsedQueries organizations { handle } } } } }"""
+
+    seen = graphql_of(platform.add_user("reader"))(query).data["agentById"]
+
+    assert seen == {
+        "agentId": "local/shared",
+        "queryUrl": None,
+        "funcUrl": None,
+        "currentRevision": None,
+        "allRevisions": [],
+        "revisions": {"nodes": []},
+        "owner": {
+            "username": "local",
+            "firstName": None,
+            "email": None,
+            "dailyUsedQueries": None,
+            "organizations": [],
+        },
+    }
+    mine = graphql(query).data["agentById"]
+    assert mine["queryUrl"] == agent_url
+    assert len(mine["allRevisions"]) == 1
+
+
 def test_what_an_organisation_owns_its_members_change(graphql, platform) -> None:
     platform.call("POST", "/api/organizations", {"handle": "acme", "name": "Acme"})
     create = """mutation {
