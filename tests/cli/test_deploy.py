@@ -6,6 +6,7 @@ import re
 import signal
 
 import pytest
+import requests
 
 MAIN = """
 import os
@@ -137,6 +138,27 @@ def test_who_may_use_an_agent_is_left_alone_unless_it_is_said(platform_cli, parr
     assert show(platform_cli, "Published") == ["False"]
     platform_cli("agent", "publish", str(parrot))
     assert show(platform_cli, "Published") == ["True"]
+
+
+def test_an_agent_of_an_organisation_is_deployed_and_served_under_its_name(platform_cli, parrot):
+    key = platform_cli("platform", "key").stdout.strip()
+    requests.post(
+        f"{platform_cli.variables['FIXIE_API_URL']}/api/organizations",
+        json={"handle": "acme"},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30,
+    ).raise_for_status()
+    (parrot / "agent.yaml").write_text("handle: parrot\nowner: acme\n")
+    assert "Deployed acme/parrot" in platform_cli("deploy", str(parrot)).stdout
+    assert ask(platform_cli, agent="acme/parrot") == "first hello hi"
+    (parrot / "main.py").write_text(MAIN.replace("VERSION", "served"))
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=parrot)
+    agent.wait_for("acme/parrot is served at")
+    assert ask(platform_cli, agent="acme/parrot") == "served hello hi"
+    agent.stop()
+    assert ask(platform_cli, agent="acme/parrot") == "first hello hi"
+    platform_cli("unpublish", str(parrot))
+    platform_cli("agent", "delete", "acme/parrot")
 
 
 def test_an_agent_that_cannot_be_loaded_is_not_sent(platform_cli, parrot):
