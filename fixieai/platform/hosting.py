@@ -15,6 +15,7 @@ from fixieai.storage.revisions import Revision, Switch
 
 _logger = logging.getLogger("fixieai.platform")
 _AGENTS_AT_ONCE = 1_000
+_SECONDS_BEFORE_STARTING = 1.0
 
 
 class Hosting:
@@ -102,7 +103,12 @@ class Hosting:
         """For the start of a platform: what is current is started, what is left of others is deleted."""
         current = await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE)
         await self.deployments.forget_all_but([_what_runs(agent) for agent in current])
-        for agent in current:
+        self.in_background(self._start_soon())
+
+    async def _start_soon(self) -> None:
+        """A platform answers first, and one that is there for a moment alone starts none."""
+        await asyncio.sleep(_SECONDS_BEFORE_STARTING)
+        for agent in await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE):
             self.start_current(agent)
 
     def in_background(self, work: Awaitable[object]) -> None:

@@ -146,8 +146,7 @@ class Deployments:
         Args:
             current: what `start` takes, of each.
         """
-        kept = [Deployment(*each) for each in current]
-        await asyncio.to_thread(self._workshop.remove_all_but, kept)
+        await self._workshop.remove_all_but([*self._deployed, *(Deployment(*each) for each in current)])
 
     async def close(self) -> None:
         """Stops all processes."""

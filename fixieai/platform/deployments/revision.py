@@ -7,6 +7,7 @@ import pathlib
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -91,12 +92,18 @@ class Workshop:
         """Deletes what was unpacked and what the program wrote; its log stays."""
         await asyncio.to_thread(shutil.rmtree, self.place_of(deployment).folder, ignore_errors=True)
 
-    def remove_all_but(self, kept: list[Deployment]) -> None:
+    async def remove_all_but(self, kept: Iterable[Deployment]) -> None:
         """Deletes the folders of revisions that are not among these."""
         names = {deployment.folder_name for deployment in kept}
-        for folder in (self._folder / "revisions").iterdir():
-            if folder.name not in names:
-                shutil.rmtree(folder, ignore_errors=True)
+        found = [folder for folder in (self._folder / "revisions").iterdir() if folder.name not in names]
+        # Out of the way at once: one of them may be asked for while they are deleted.
+        unneeded = [
+            folder.rename(folder.with_name(f".{folder.name}-{secrets.token_hex(4)}"))
+            for folder in found
+            if not folder.name.startswith(".")
+        ]
+        for folder in unneeded:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _unpack(self, package_hash: str, place: Place) -> None:
         """Appears whole or not at all."""
