@@ -15,6 +15,7 @@ from fixieai.platform.graphql import schema
 from fixieai.platform.graphql.answers import Answer, GraphqlRequest
 from fixieai.platform.graphql.context import Context
 from fixieai.platform.graphql.documents import Documents, Refused
+from fixieai.platform.graphql.plain_values import executor_of
 from fixieai.platform.graphql.types import Info
 
 _logger = logging.getLogger("fixieai.platform")
@@ -29,6 +30,7 @@ class GraphqlEngine:
     def __init__(self) -> None:
         self._schema = schema.executable()
         self._documents = Documents(self._schema)
+        self._executor = executor_of(self._schema)
 
     async def answer(self, context: Context, request: GraphqlRequest, reference: str) -> Answer:
         """`reference` is where the log says more."""
@@ -43,6 +45,7 @@ class GraphqlEngine:
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
             field_resolver=_resolve,
+            executor_class=self._executor,
             is_awaitable=_is_awaitable,
             is_async_iterable=_is_async_iterable,
             max_coercion_errors=_SHOWN_ERRORS,
