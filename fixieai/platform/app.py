@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import local_user, prices, secret_key, signing_keys
+from fixieai.platform import addresses, local_user, prices, secret_key, signing_keys
 from fixieai.platform.accounts import Accounts
 from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentCaller
@@ -257,7 +257,8 @@ def build_app(settings: Settings) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with open_platform(settings) as platform:
             app.state.platform = platform
-            yield {server.ON_STOPPING: platform.runner.stop}
+            with addresses.published(settings):
+                yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
