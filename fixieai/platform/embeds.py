@@ -247,9 +247,9 @@ class Embeds:
     async def _remove_if_unused(self, content_hash: str) -> None:
         """The trace goes last: should the platform be stopped in between, it is found again."""
         async with self._lock(content_hash):
-            if not await self._database.read(embeds.is_needed, content_hash):
+            if not await self._database.write(embeds.is_needed, content_hash):
                 await self._blobs.delete(content_hash)
-            await self._database.write(embeds.forget_holds, content_hash)
+                await self._database.write(embeds.forget_holds, content_hash)
 
     def _lock(self, content_hash: str) -> asyncio.Lock:
         return self._locks[int(content_hash[:8], 16) % _LOCKS]

@@ -166,9 +166,15 @@ def perhaps_unused(transaction: Transaction, limit: int) -> list[str]:
 
 
 def is_needed(transaction: Transaction, content_hash: str) -> bool:
-    """Whether an embed has these bytes, or is about to have them."""
+    """Whether an embed has these bytes, or is about to have them. Then holds that have ended are forgotten.
+
+    In one: a session that is deleted in between would leave a hold that is the last trace of them.
+    """
     params: Params = {"content_hash": content_hash, "now": int(time.time())}
-    return transaction.row(_SQL["is_needed"], params) is not None
+    if transaction.row(_SQL["is_needed"], params) is None:
+        return False
+    forget_holds(transaction, content_hash)
+    return True
 
 
 def forget_holds(transaction: Transaction, content_hash: str) -> None:

@@ -14,8 +14,8 @@ from fixieai import testing
 from fixieai.platform import serving
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Journal
-from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.runs import Failure, Run
+from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import QueryLimits, Settings
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
