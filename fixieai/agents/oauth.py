@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from fixieai import errors
 from fixieai.agents.exceptions import AgentException
 from fixieai.agents.oauth_params import OAuthError, OAuthParams
 from fixieai.agents.token import VerifiedTokenClaims
@@ -210,7 +211,7 @@ def finish_authorization(query: Message, oauth_handler: OAuthHandler) -> str:
     try:
         answer = json.loads(query.text)
         oauth_handler.authorize(str(answer["state"]), str(answer["code"]))
-    except OAuthError as error:
+    except errors.UpstreamError as error:  # the provider, or the platform that keeps the token
         raise _failed(str(error), HTTPStatus.BAD_GATEWAY) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _failed(f"The authorization cannot be used: {error}", HTTPStatus.BAD_REQUEST) from error
