@@ -1,6 +1,7 @@
 """The composition root: settings in, ASGI application out. The URL map is this page."""
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -16,6 +17,7 @@ from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.budgets import Budgets
 from fixieai.platform.deployments.deployments import Deployments
 from fixieai.platform.embeds import MAXIMUM_BYTES, Embeds
 from fixieai.platform.endpoints import (
@@ -176,14 +178,15 @@ async def _compose(
     # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
     # connections that one agent may have wait their turn.
     policy = egress.EgressPolicy(
-        allow_loopback=True,
+        allow_loopback=settings.public_url is None or settings.may_reach_private_agents,
         allow_private=settings.may_reach_private_agents,
         connections_per_host=_CONNECTIONS_PER_AGENT,
         pool_seconds=None,
         read_seconds=None,
         total_seconds=None,
     )
-    caller = AgentCaller(egress.build_session(policy))
+    own = dataclasses.replace(policy, allow_loopback=True)
+    caller = AgentCaller(egress.build_session(policy), egress.build_session(own))
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
     stack.push_async_callback(models.close)
@@ -197,7 +200,8 @@ async def _compose(
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
-    proxy = OpenAIProxy(settings.models, usage)
+    budgets = Budgets(settings.limits.tokens)
+    proxy = OpenAIProxy(settings.models, usage, budgets)
     stack.push_async_callback(proxy.close)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)
@@ -208,6 +212,7 @@ async def _compose(
         registry,
         models,
         usage,
+        budgets,
         embeds,
         _embed_reader(settings, embeds, stack),
         settings.limits,

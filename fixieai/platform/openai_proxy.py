@@ -17,6 +17,7 @@ from fixieai.llm.event_relay import EventRelay, usage_in
 from fixieai.llm.passthrough import Passthrough, Reply
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform.auth import QueryCaller
+from fixieai.platform.budgets import Budget, Budgets
 from fixieai.platform.openai_calls import OpenAICall
 from fixieai.platform.usage import Admission, Tokens, Usage
 from fixieai.storage.usage import Spent
@@ -43,7 +44,8 @@ class Answer:
 class OpenAIProxy:
     """Passes calls on, within the limits of who asked."""
 
-    def __init__(self, settings: ModelSettings, usage: Usage) -> None:
+    def __init__(self, settings: ModelSettings, usage: Usage, budgets: Budgets) -> None:
+        self._budgets = budgets
         self._upstream = Passthrough(settings)
         self._usage = usage
         self._counts_streams = True
@@ -55,7 +57,7 @@ class OpenAIProxy:
 
         Raises:
             DailyLimitReached: what the person may use today is used up.
-            TooManyRequests: too many of their calls are under way.
+            TooManyRequests: too many of their calls are under way, or the query has used what it may.
             ServiceUnavailable: the platform has no key.
             UpstreamError: OpenAI did not answer, or does not take the platform's key.
         """
@@ -84,7 +86,7 @@ class OpenAIProxy:
 
     async def _record(self, user_id: int, spent: Spent) -> None:
         try:
-            if spent.prompt_tokens or spent.completion_tokens:
+            if spent.tokens:
                 await self._usage.record(user_id, spent)
         except errors.FixieError as error:
             _logger.warning("the usage of a call is lost: %s", error.message)
@@ -108,9 +110,7 @@ class OpenAIProxy:
         content = call.content()
         bill = None
         if content is not None:
-            expected = call.expected(len(content))
-            admission = await self._usage.admit(caller.user.user_id, caller.agent_id, expected)
-            bill = _Bill(self, caller.user.user_id, admission, expected)
+            bill = await self._admit(caller, call.expected(len(content)))
             stack.callback(bill.close)
         reply = await stack.enter_async_context(self._upstream.send(call.method, call.path, content))
         if reply.is_stream and reply.status < 400 and bill is not None:
@@ -123,6 +123,16 @@ class OpenAIProxy:
             bill.body = body
             await asyncio.shield(bill.close())
         return Answer(reply.status, reply.headers, body, stack.pop_all())
+
+    async def _admit(self, caller: QueryCaller, expected: Tokens) -> "_Bill":
+        """A query that has ended has no budget any more; its token ends within minutes."""
+        budget = self._budgets.find(caller.user.user_id, caller.session)
+        if budget is not None and budget.reached is not None:
+            error = errors.TooManyRequests(budget.reached)
+            error.headers = _IN_VAIN
+            raise error
+        admission = await self._usage.admit(caller.user.user_id, caller.agent_id, expected)
+        return _Bill(self, caller.user.user_id, admission, expected, budget)
 
     async def _refused(
         self, reply: Reply, call: OpenAICall, caller: QueryCaller, stack: contextlib.AsyncExitStack
@@ -143,11 +153,19 @@ class OpenAIProxy:
 class _Bill:
     """What one admitted call used, recorded when it is closed; nothing unless something was answered."""
 
-    def __init__(self, proxy: OpenAIProxy, user_id: int, admission: Admission, expected: Tokens) -> None:
+    def __init__(
+        self,
+        proxy: OpenAIProxy,
+        user_id: int,
+        admission: Admission,
+        expected: Tokens,
+        budget: Budget | None,
+    ) -> None:
         self._proxy = proxy
         self._user_id = user_id
         self._admission = admission
         self._expected = expected
+        self._budget = budget
         self.body: bytes | None = None
         self.relay: EventRelay | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -155,7 +173,10 @@ class _Bill:
     def close(self) -> asyncio.Task[None]:
         """The task that records it. Again is harmless."""
         if self._closing is None:
-            self._closing = self._proxy.record(self._user_id, self._admission.close(self._used()))
+            spent = self._admission.close(self._used())
+            if self._budget is not None:
+                self._budget.spend(spent.tokens)
+            self._closing = self._proxy.record(self._user_id, spent)
         return self._closing
 
     def _used(self) -> Tokens:

@@ -152,9 +152,10 @@ class QueryRunner:
         if program is None:
             program = await self._services.registry.route(query.caller, question.text)
             await journal.record_routing(program.agent_id)
-        context = QueryContext(self._services, query.caller, journal)
         history = await self._history(program, journal)
-        await performer.ask(context, program, question, history, ())
+        with self._services.budgets.opened(query.caller.user_id, query.session.handle) as budget:
+            context = QueryContext(self._services, query.caller, journal, budget)
+            await performer.ask(context, program, question, history, ())
 
     async def _history(self, program: Program, journal: Journal) -> list[Line]:
         """What the person and the agent said before: of as many messages in any session, long or short."""

@@ -70,6 +70,7 @@ def test_defaults_of_limits_are_true() -> None:
         "FIXIE_AGENT_SECONDS": limits.agent_seconds,
         "FIXIE_MAXIMUM_STEPS": limits.steps,
         "FIXIE_MAXIMUM_HOPS": limits.hops,
+        "FIXIE_QUERY_TOKENS": limits.tokens,
     }
     daily = DailyLimits()
     assert numbers(page("limits.md")) == {

@@ -20,7 +20,7 @@ import requests
 import fixieai
 from fixieai import testing
 from fixieai.llm.settings import ModelSettings
-from fixieai.platform.settings import DailyLimits
+from fixieai.platform.settings import DailyLimits, QueryLimits
 from fixieai.testing import embeddings
 from fixieai.testing.model_server import BreaksOff, Fails, Garbage, Hangs, ModelServer, Says, Script
 
@@ -65,11 +65,12 @@ class Agent:
 
 @contextlib.contextmanager
 def proxied(script: Script, key: str | None = KEY, **limits: object) -> Iterator[tuple[Agent, ModelServer]]:
+    query_limits = QueryLimits(tokens=limits.pop("query_tokens", None))  # type: ignore[arg-type]
     with ModelServer(script, models=("scripted", "other")) as server:
         variables = {"OPENAI_BASE_URL": server.base_url, "FIXIE_DEFAULT_MODEL": "few-shot"}
         variables |= {"FIXIE_LLM_TOTAL_SECONDS": "2"} | ({"OPENAI_API_KEY": key} if key else {})
         models = ModelSettings.from_environment(variables)
-        with testing.platform(models, daily_limits=DailyLimits(**limits)) as platform:  # type: ignore[arg-type]
+        with testing.platform(models, query_limits, DailyLimits(**limits)) as platform:  # type: ignore[arg-type]
             agent = Agent(platform)
             agent.serve()
             yield agent, server
@@ -250,6 +251,21 @@ def test_at_a_limit_nothing_is_sent_and_the_client_does_not_try_again() -> None:
         assert time.monotonic() - start < 0.5
         assert int(refusal.value.response.headers["retry-after"]) > 0
         assert len(server.requests) == 1
+
+
+def test_what_an_agent_asks_by_itself_counts_for_the_query_it_answers() -> None:
+    with proxied([Says("Hello", usage=(90, 10))], query_tokens=100) as (agent, server):
+
+        def act(token: str) -> str:
+            ask(agent.client(token))
+            with pytest.raises(openai.RateLimitError, match="100 is the limit for one query"):
+                ask(agent.client(token))
+            return "asked once"
+
+        agent.act = act
+        for _ in range(2):
+            assert agent.platform.ask("writer", "Write").text == "asked once"
+        assert len(server.requests) == 2
 
 
 def test_without_a_key_the_platform_says_what_to_do() -> None:
