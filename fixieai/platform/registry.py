@@ -127,7 +127,8 @@ class Registry:
         """
         agent = await self.find_editable(caller, agent_id)
         try:
-            said = await self._handshakes.ask(caller, agent.agent_id, await self._address(agent))
+            url = await self._address(agent)
+            said = await self._handshakes.ask(caller, agent.agent_id, url, is_hosted=agent.url is None)
         except errors.AgentUnavailable:
             await self._database.write(agents.set_unreachable, agent)
             raise

@@ -5,6 +5,7 @@ What an agent answers is untrusted: it is read with byte and time limits and par
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import urllib.parse
@@ -39,23 +40,32 @@ class _Circuit:
 
 @dataclass(frozen=True, slots=True)
 class AgentAddress:
-    """One agent as one person's query reaches it. `seconds` bounds each call in all."""
+    """One agent as one person's query reaches it. `seconds` bounds each call in all.
+
+    `is_hosted`: the address is not its owner's choice, but that of a process of this platform.
+    """
 
     agent_id: str
     url: str
     token: str
     seconds: float
+    is_hosted: bool = False
 
 
 class AgentCaller:
-    """Keeps one pool of connections to all agents."""
+    """Keeps one pool of connections to all agents, and one to those that run here.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    Only the first one goes by what addresses owners may choose.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, hosted: aiohttp.ClientSession) -> None:
         self._session = session
+        self._hosted = hosted
         self._circuits: dict[str, _Circuit] = {}
 
     async def close(self) -> None:
         await self._session.close()
+        await self._hosted.close()
 
     async def handshake(self, agent: AgentAddress) -> metadata.AgentMetadata | None:
         """What the agent says of itself, or None where it has no handshake.
@@ -63,7 +73,7 @@ class AgentCaller:
         Raises:
             AgentUnavailable: it could not be reached, or what it answered cannot be used.
         """
-        limited = AgentAddress(agent.agent_id, agent.url, agent.token, _HANDSHAKE_SECONDS)
+        limited = dataclasses.replace(agent, seconds=_HANDSHAKE_SECONDS)
         async with self._exchange(limited, "GET", "/", None, "") as response:
             if response.status in _NO_HANDSHAKE:
                 return None
@@ -114,12 +124,11 @@ class AgentCaller:
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
         url = egress.check_url(agent.url.rstrip("/") + path)
+        session = self._hosted if agent.is_hosted else self._session
         try:
             async with (
                 asyncio.timeout(agent.seconds),
-                self._session.request(
-                    method, url, data=body, headers=headers, allow_redirects=False
-                ) as response,
+                session.request(method, url, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 yield response
         except TimeoutError as error:
