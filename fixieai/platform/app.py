@@ -161,7 +161,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         platform = await _compose(settings, database, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
         await platform.accounts.check_who_may_come()
-        await platform.revisions.open()
+        if settings.takes_up_work:
+            await platform.revisions.open()
         interrupted = await database.write(
             query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
         )
