@@ -202,7 +202,7 @@ async def _compose(
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
     budgets = Budgets(settings.limits.tokens)
-    proxy = OpenAIProxy(settings.models, usage, budgets)
+    proxy = OpenAIProxy(settings.models, usage, budgets, is_on=settings.shares_openai_key)
     stack.push_async_callback(proxy.close)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)

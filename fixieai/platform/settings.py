@@ -79,6 +79,7 @@ class Settings:
     port: int = 8180
     may_reach_private_agents: bool = False
     may_reach_private_embeds: bool = False
+    shares_openai_key: bool = True
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
@@ -219,6 +220,7 @@ def from_environment(
         host=host,
         port=port,
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
+        shares_openai_key=environment.get("FIXIE_OPENAI_PROXY") != "0",
         limits=limits,
         daily_limits=_daily_limits(environment),
         storage_quota=_storage_quota(environment),
