@@ -197,6 +197,7 @@ async def _compose(
     stack.push_async_callback(deployments.close)
     hosting = Hosting(database, deployments)
     registry = Registry(database, handshakes, hosting)
+    caller.report_to(registry.show_reachability)
     revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))

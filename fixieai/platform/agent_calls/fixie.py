@@ -9,8 +9,9 @@ import dataclasses
 import json
 import time
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import aiohttp
 import pydantic
@@ -27,15 +28,20 @@ _MAXIMUM_HANDSHAKE_BYTES = 2 * 1024 * 1024
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
 _NO_HANDSHAKE = (404, 405, 501)
+ReachabilityReport: TypeAlias = Callable[[str, str, bool], None]
 _MESSAGE_ADAPTER = pydantic.TypeAdapter(Message)
 
 
 @dataclass(slots=True)
 class _Circuit:
-    """Consecutive failures to reach one address. While open, calls to it fail at once."""
+    """Consecutive failures to reach one address. While open, calls to it fail at once.
+
+    `is_known_good`: the last call reached it, and that was reported.
+    """
 
     failures: int = 0
     open_until: float = 0.0
+    is_known_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,11 @@ class AgentCaller:
         self._session = session
         self._hosted = hosted
         self._circuits: dict[str, _Circuit] = {}
+        self._report: ReachabilityReport | None = None
+
+    def report_to(self, report: ReachabilityReport) -> None:
+        """`report(agent_id, url, is_reachable)` learns when an agent's address answers again, or no more."""
+        self._report = report
 
     async def close(self) -> None:
         await self._session.close()
@@ -136,16 +147,25 @@ class AgentCaller:
                 f"The agent {agent.agent_id} did not answer within {agent.seconds:g} seconds."
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            _count_failure(circuit)
+            self._count_failure(agent, circuit)
             raise errors.AgentUnavailable(_unreachable(agent)) from error
         else:
             circuit.failures = 0
+            if not circuit.is_known_good:
+                circuit.is_known_good = True
+                self._tell(agent, is_reachable=True)
 
+    def _count_failure(self, agent: AgentAddress, circuit: _Circuit) -> None:
+        circuit.is_known_good = False
+        circuit.failures += 1
+        if circuit.failures >= _FAILURES_TO_OPEN:
+            circuit.open_until = time.monotonic() + _OPEN_SECONDS
+        if circuit.failures == _FAILURES_TO_OPEN:
+            self._tell(agent, is_reachable=False)
 
-def _count_failure(circuit: _Circuit) -> None:
-    circuit.failures += 1
-    if circuit.failures >= _FAILURES_TO_OPEN:
-        circuit.open_until = time.monotonic() + _OPEN_SECONDS
+    def _tell(self, agent: AgentAddress, *, is_reachable: bool) -> None:
+        if self._report is not None and not agent.is_hosted:
+            self._report(agent.agent_id, agent.url, is_reachable)
 
 
 def _unreachable(agent: AgentAddress) -> str:

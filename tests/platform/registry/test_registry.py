@@ -173,6 +173,35 @@ def test_an_agent_of_the_older_kind_is_a_revision_like_any_other(world) -> None:
     assert (refreshed["type"], refreshed["refreshStatus"]) == ("unknown", "SUCCEEDED")
 
 
+def test_an_agent_that_queries_do_not_reach_is_shown_so_until_they_do(world, eventually) -> None:
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"message": {"text": "back"}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def status() -> str:
+        return str(world.ann.get("/api/agents/local/shaky")["status"])
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as first:
+        threading.Thread(target=first.serve_forever, daemon=True).start()
+        world.ann.get("/api/agents/local/shaky", "PUT", {"url": f"http://127.0.0.1:{first.server_port}"})
+        modified = world.ann.get("/api/agents/local/shaky")["modified"]
+        first.shutdown()
+    for _ in range(5):
+        assert "could not be reached" in world.ann.ask("shaky")
+    assert eventually(lambda: status() == "unreachable")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", first.server_port), Echo) as second:
+        threading.Thread(target=second.serve_forever, daemon=True).start()
+        assert eventually(lambda: world.ann.ask("shaky") == "back", 15)
+        assert eventually(lambda: status() == "online")
+        second.shutdown()
+    assert world.ann.get("/api/agents/local/shaky")["modified"] == modified
+
+
 def _graphql(person, text: str, **variables: object) -> dict[str, object]:
     answer = person.get("/graphql", "POST", {"query": text, "variables": variables})
     assert "errors" not in answer, answer
