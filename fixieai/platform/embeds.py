@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import pathlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fixieai import errors
@@ -167,14 +167,12 @@ class Embeds:
         """
         session = await self._session(caller, handle)
         new = await self._store(new, content)
-        assert new.content_hash is not None  # noqa: S101 - for the type checker: it was just stored
+        stored = None
         try:
             stored = await self._database.write(embeds.upload, caller.user_id, session.id, new)
-        except errors.FixieError:
-            await self._database.write(embeds.let_go, new.id, new.content_hash)
-            raise
-        if stored.id != new.id:
-            await self._database.write(embeds.let_go, new.id, new.content_hash)
+        finally:
+            if stored is None or stored.id != new.id:
+                await self.let_go([new])
         return stored
 
     # --- out ---
@@ -256,6 +254,12 @@ class Embeds:
         """Deletes a session with all that belongs to it, and the bytes that nobody else has."""
         await self._database.write(_delete_session, owner_id, session_id)
         await self.remove_unused()
+
+    async def let_go(self, new: Sequence[NewEmbed]) -> None:
+        """What was kept for embeds that are not stored after all is no longer needed for them."""
+        with contextlib.suppress(errors.FixieError):  # then a hold ends by itself
+            await self._database.write(embeds.let_go, [embed.id for embed in new])
+            await self.remove_unused()
 
     async def remove_unused(self) -> None:
         """Removes bytes that nobody needs any more. What fails is tried again the next time."""
