@@ -124,7 +124,7 @@ class OpenAIProxy:
             stack.callback(bill.close)
         reply = await stack.enter_async_context(self._upstream.send(call.method, call.path, content))
         if reply.is_stream and reply.status < 400 and bill is not None:
-            bill.relay = EventRelay(hides_usage=call.hides_usage)
+            bill.relay = call.relay()
             return Answer(reply.status, reply.headers, _events(reply, bill.relay), stack.pop_all())
         if reply.status >= 400:
             return await self._refused(reply, call, caller, stack)
@@ -132,7 +132,7 @@ class OpenAIProxy:
         if bill is not None:
             bill.body = body
             await asyncio.shield(bill.close())
-        return Answer(reply.status, reply.headers, body, stack.pop_all())
+        return Answer(reply.status, reply.headers, call.answer(body), stack.pop_all())
 
     async def _admit(self, caller: QueryCaller, expected: Tokens) -> "_Bill":
         """A query that has ended has no budget any more; its token ends within minutes."""

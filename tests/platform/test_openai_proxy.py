@@ -193,6 +193,23 @@ def test_a_model_that_is_no_more_is_replaced_by_one_that_gets_what_it_takes() ->
     assert body["max_completion_tokens"] > 100
 
 
+def test_a_completion_of_a_model_that_is_no_more_becomes_a_chat() -> None:
+    with proxied([Says("there was a tree\nQ: and then", usage=(9, 4))]) as (agent, server):
+        client = agent.client()
+        options: Any = {"model": "text-davinci-003", "prompt": "Once upon a time", "max_tokens": 5}
+        whole = client.completions.create(**options, stop=["\nQ:"], temperature=0.7)
+        streamed = list(client.completions.create(**options, stream=True))
+        with pytest.raises(openai.UnprocessableEntityError, match="one text"):
+            client.completions.create(model="text-davinci-003", prompt=["one", "two"])
+        assert agent.used() == 26
+
+    assert [request.path for request in server.requests] == ["/v1/chat/completions"] * 2
+    assert server.requests[0].body["messages"][-1] == {"role": "user", "content": "Once upon a time"}
+    assert (whole.object, whole.choices[0].text) == ("text_completion", "there was a tree")
+    assert "".join(chunk.choices[0].text for chunk in streamed) == "there was a tree\nQ: and then"
+    assert streamed[-1].choices[0].finish_reason == "stop"
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
