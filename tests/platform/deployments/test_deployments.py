@@ -1,8 +1,10 @@
 """Packages as processes: they run with what is theirs, and whatever they do is contained and told."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
+import random
 import stat
 import time
 import zipfile
@@ -348,6 +350,27 @@ async def test_a_revision_that_is_current_again_while_it_is_being_stopped_runs(h
     assert "did not" in await hosted.log()
     await asyncio.sleep(1.5)
     assert len(hosted.processes) == 1
+
+
+async def test_whatever_the_order_of_starts_and_retirements_one_process_is_left_or_none(host) -> None:
+    hosted = host(grace=0.5)
+    package_hash = await hosted.store(main("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"))
+    chance = random.Random(5)
+    for _ in range(12):
+        start = hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+        if chance.random() < 0.5:
+            await start
+        else:
+            with contextlib.suppress(TimeoutError, errors.AgentUnavailable):
+                await asyncio.wait_for(start, chance.random())
+        await hosted.deployments.retire(1)
+        await asyncio.sleep(chance.uniform(0, 2))
+
+    url = await hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+    assert (await get(url)).text == "ok"
+    assert len(hosted.processes) == 1
+    await hosted.deployments.retire(1)
+    await becomes_true(lambda: not hosted.processes and not hosted.folders)
 
 
 async def test_many_who_ask_at_once_start_one_process(host) -> None:
