@@ -467,3 +467,21 @@ def test_who_is_removed_in_the_middle_of_an_answer(own: testing.Platform) -> Non
     assert ended.status_code < 500 or ended.json()["error"]["code"] != "internal_error"
     assert requests.get(f"{own.url}/api/user", headers=bearer(otto.api_key), timeout=30).status_code == 403
     assert own.call("GET", "/healthz")["status"] == "ok"
+
+
+def test_an_organisation_outlives_its_owner_while_it_has_members(
+    own: testing.Platform, ann: testing.Platform
+) -> None:
+    pam = own.add_user("pam")
+    for name in ("shared", "alone"):
+        pam.call("POST", "/api/organizations", {"handle": name})
+        pam.call("PUT", f"/api/agents/{name}/dice", {"url": None})
+    pam.call("PUT", "/api/organizations/shared/members/ann", {"role": "member"})
+
+    own.call("DELETE", "/api/users/pam")
+
+    assert ann.call("GET", "/api/agents/shared/dice")["agentId"] == "shared/dice"
+    members = ann.call("GET", "/api/organizations/shared")["members"]
+    assert [(member["username"], member["role"]) for member in members] == [("ann", "owner")]
+    assert post(own, "/api/organizations", {"handle": "alone"}, ann.api_key).status_code == 409
+    assert "alone/dice" not in str(ann.call("GET", "/api/agents"))
