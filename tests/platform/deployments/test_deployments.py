@@ -490,6 +490,44 @@ async def test_a_nodejs_package_runs(host, described: str) -> None:
     assert "listening" in await hosted.log()
 
 
+async def test_what_a_nodejs_package_depends_on_is_installed(host) -> None:
+    hosted = host()
+    described = '{"main": "server.js", "dependencies": {"words": "file:./words"}}'
+    words = '{"name": "words", "version": "1.0.0", "main": "words.js"}'
+
+    url = await hosted.start(
+        {
+            "package/package.json": described,
+            "package/server.js": 'console.log(require("words"));' + NODE,
+            "package/words/package.json": words,
+            "package/words/words.js": 'module.exports = "servus";',
+        },
+        environment="NODEJS",
+    )
+
+    assert (await get(url)).status_code == 200
+    assert "servus" in await hosted.log()
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ("not JSON", "package.json of the package is not"),
+        ("[]", "package.json of the package is not"),
+        ('{"dependencies": {"words": "file:./nowhere.tgz"}}', "The dependencies could not be installed: "),
+    ],
+)
+async def test_a_nodejs_package_that_cannot_be_prepared_is_reported(
+    host, described: str, expected: str
+) -> None:
+    hosted = host()
+    files = {"package/package.json": described, "package/index.js": NODE}
+
+    # The second time too, with what the first has left.
+    assert expected in await refused(hosted.start(files, environment="NODEJS"))
+    assert expected in await refused(hosted.start(files, environment="NODEJS"))
+
+
 async def test_without_node_a_nodejs_package_is_refused(host, monkeypatch, tmp_path) -> None:
     hosted = host()
     monkeypatch.setenv("PATH", str(tmp_path))
