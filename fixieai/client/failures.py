@@ -42,7 +42,13 @@ _BY_STATUS: dict[int, type[errors.FixieError]] = {
     )
 }
 _BY_CODE: dict[str, type[errors.FixieError]] = {error.code: error for error in _BY_STATUS.values()} | {
-    error.code: error for error in (errors.AgentUnavailable, errors.ModelUnavailable, errors.LimitReached)
+    error.code: error
+    for error in (
+        errors.AgentUnavailable,
+        errors.ModelUnavailable,
+        errors.LimitReached,
+        errors.DailyLimitReached,
+    )
 }
 _PASSING_STATUSES = (429, 502, 503, 504)
 _NOT_ACCEPTED = "{url} does not accept this API key ({reason}). "

@@ -96,21 +96,31 @@ class _Tally:
 
 
 class Usage:
-    """Counts, and refuses what goes beyond a limit."""
+    """Counts, and refuses what goes beyond a limit. `clock` gives seconds since 1970."""
 
-    def __init__(self, database: Database, limits: DailyLimits, prices: Prices) -> None:
+    def __init__(
+        self,
+        database: Database,
+        limits: DailyLimits,
+        prices: Prices,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._limits = limits
         self._prices = prices
         self._tallies: dict[int, _Tally] = {}
         self._loading = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._unstored: dict[tuple[int, str], int] = {}
         self._storing: asyncio.Task[None] | None = None
 
     async def today(self, user_id: int) -> UsageToday:
-        now = time.time()
+        now = self._clock()
         day = _day(now)
-        stored = await self._database.read(rows.of_day, user_id, day)
+        async with self._writing:  # calls are in memory or in the database, and not on their way
+            stored = await self._database.read(rows.of_day, user_id, day)
+            unstored = self._unstored.get((user_id, day), 0)
         agents = [
             AgentUsage(row.agent_id, row.prompt_tokens, row.completion_tokens, row.nanodollars / _NANODOLLARS)
             for row in stored
@@ -120,7 +130,7 @@ class Usage:
             limits=self._limits,
             resets=dt.datetime.fromtimestamp(_next_day(now), dt.UTC).isoformat(),
             queries=sum(row.queries for row in stored),
-            storage_calls=sum(row.storage_calls for row in stored) + self._unstored.get((user_id, day), 0),
+            storage_calls=sum(row.storage_calls for row in stored) + unstored,
             agents=tuple(agents),
         )
 
@@ -130,9 +140,9 @@ class Usage:
         Raises:
             DailyLimitReached: there were as many as there may be.
         """
-        used = rows.count_query(transaction, user_id, _day(time.time()), self._limits.queries)
+        used = rows.count_query(transaction, user_id, _day(self._clock()), self._limits.queries)
         if used is None:
-            error = _reached(f"{self._limits.queries:,} queries")
+            error = self._reached(f"{self._limits.queries:,} queries")
             error.headers = self.query_headers(None)
             raise error
         return used
@@ -143,7 +153,7 @@ class Usage:
         if limit is None:
             return {}
         left = 0 if used is None else max(0, limit - used)
-        reset = str(_next_day(time.time()))
+        reset = str(_next_day(self._clock()))
         return {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(left),
@@ -155,7 +165,7 @@ class Usage:
         tally = await self._tally(user_id)
         limit = self._limits.storage_calls
         if limit is not None and tally.storage_calls >= limit:
-            raise _reached(f"{limit:,} calls to the storage of agents")
+            raise self._reached(f"{limit:,} calls to the storage of agents")
         tally.storage_calls += 1
         unstored = user_id, tally.day
         self._unstored[unstored] = self._unstored.get(unstored, 0) + 1
@@ -177,7 +187,7 @@ class Usage:
         while (exceeded := self._exceeded(tally, agent_id)) is not None:
             limit, is_used_up = exceeded
             if is_used_up:
-                raise _reached(limit)
+                raise self._reached(limit)
             await tally.changed.wait()
             tally = await self._tally(user_id)
         expected = expect()
@@ -193,7 +203,7 @@ class Usage:
 
     def spent(self, agent_id: str, used: Tokens) -> Spent:
         cost = self._prices.cost(used.model, used.prompt_tokens, used.completion_tokens)
-        return Spent(_day(time.time()), agent_id, used.prompt_tokens, used.completion_tokens, cost)
+        return Spent(_day(self._clock()), agent_id, used.prompt_tokens, used.completion_tokens, cost)
 
     async def close(self) -> None:
         """Stores what is only counted in memory so far."""
@@ -201,6 +211,16 @@ class Usage:
             self._storing.cancel()
             self._storing = None
         await self._store()
+
+    def _reached(self, limit: str) -> errors.DailyLimitReached:
+        now = self._clock()
+        seconds = _next_day(now) - now
+        hours, minutes = divmod(int(seconds) // 60, 60)
+        return errors.DailyLimitReached(
+            f"The limit of {limit} a day is reached. "
+            f"The next day begins at 00:00 UTC, in {hours} h {minutes} min.",
+            retry_after=seconds,
+        )
 
     def _exceeded(self, tally: _Tally, agent_id: str) -> tuple[str, bool] | None:
         """The limit that is in the way, and whether it is by what was used, not by what is reserved."""
@@ -220,7 +240,7 @@ class Usage:
         return None
 
     async def _tally(self, user_id: int) -> _Tally:
-        day = _day(time.time())
+        day = _day(self._clock())
         tally = self._tallies.get(user_id)
         if tally is not None and tally.day == day:
             return tally
@@ -246,13 +266,19 @@ class Usage:
         await self._store()
 
     async def _store(self) -> None:
+        async with self._writing:
+            await self._store_all()
+
+    async def _store_all(self) -> None:
         unstored, self._unstored = self._unstored, {}
         if not unstored:
             return
         try:
             await self._database.write(_store_calls, unstored)
         except errors.FixieError as error:
-            _logger.warning("%d counts of storage calls are lost: %s", len(unstored), error.message)
+            _logger.warning("counts of storage calls cannot be stored: %s", error.message)
+            for whose, calls in unstored.items():
+                self._unstored[whose] = self._unstored.get(whose, 0) + calls
 
 
 class Admission:
@@ -284,17 +310,6 @@ def _day(now: float) -> str:
 def _next_day(now: float) -> int:
     """Seconds since 1970."""
     return (int(now) // _DAY_SECONDS + 1) * _DAY_SECONDS
-
-
-def _reached(limit: str) -> errors.DailyLimitReached:
-    now = time.time()
-    seconds = _next_day(now) - now
-    hours, minutes = divmod(int(seconds) // 60, 60)
-    return errors.DailyLimitReached(
-        f"The limit of {limit} a day is reached. "
-        f"The next day begins at 00:00 UTC, in {hours} h {minutes} min.",
-        retry_after=seconds,
-    )
 
 
 def _store_calls(transaction: Transaction, unstored: Mapping[tuple[int, str], int]) -> None:
