@@ -114,7 +114,10 @@ def test_answers_say_how_many_queries_are_left() -> None:
         ]
         usage = platform.call("GET", "/api/usage")
 
+        user = platform.call("GET", "/api/user")
+
     assert left == ["9", "8"]
+    assert (user["dailyQueryLimit"], user["dailyUsedQueries"]) == (10, 2)
     assert usage["queries"] == {"used": 2, "limit": 10}
     assert usage["resets"].endswith("T00:00:00+00:00")
 

@@ -66,5 +66,7 @@ def user() -> None:
     for label, value in rows.items():
         if value:
             output.say(f"{label}: {value}")
+    if about.get("dailyQueryLimit"):
+        output.say(f"Queries today: {about['dailyUsedQueries']:,} of {about['dailyQueryLimit']:,}")
     if about.get("defaultModel"):
         click.echo(f"Answers by default: {answers.model_line(about['defaultModel'])}")

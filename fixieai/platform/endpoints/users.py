@@ -62,7 +62,9 @@ async def show_user(request: Request, caller: Caller) -> Response:
     platform = platform_of(request)
     account = await platform.accounts.find(caller, caller.username)
     model = await platform.models.choose(None)
-    return JSONResponse(account_json(account) | {"defaultModel": model.name})
+    today = await platform.usage.today(caller.user_id)
+    used = {"dailyQueryLimit": today.limits.queries, "dailyUsedQueries": today.queries}
+    return JSONResponse(account_json(account) | {"defaultModel": model.name} | used)
 
 
 async def list_users(request: Request, caller: Caller) -> Response:
