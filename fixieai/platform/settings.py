@@ -89,8 +89,8 @@ class Settings:
     secret_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
     blobs: Mapping[str, str] = field(default_factory=dict, repr=False)
-
     takes_up_work: bool = True
+
     @property
     def url(self) -> str:
         """Where people find this platform, for links."""
