@@ -8,6 +8,7 @@
 Everything else would reach what others keep in the platform's account: files, threads, stored answers.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -45,8 +46,9 @@ class OpenAICall:
     hides_usage: bool = False
     stop: tuple[str, ...] | None = None
 
-    def content(self) -> bytes | None:
-        return None if self.body is None else json.dumps(self.body, ensure_ascii=False).encode("utf-8")
+    async def content(self) -> bytes | None:
+        """In a thread, for others go on meanwhile: it may be megabytes."""
+        return None if self.body is None else await asyncio.to_thread(_encoded, self.body)
 
     def expected(self, size: int) -> Tokens:
         """What it may use; `size` is that of the body, in bytes."""
@@ -72,6 +74,10 @@ class OpenAICall:
         """The same for a server that does not know how to tell of usage in a stream."""
         body = {name: value for name, value in (self.body or {}).items() if name != "stream_options"}
         return replace(self, body=body, hides_usage=False)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8")
 
 
 def posted(path: str, body: object) -> OpenAICall:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -61,12 +61,30 @@ class OpenAIProxy:
         self._under_way: Counter[int] = Counter()
         self._recording: set[asyncio.Task[None]] = set()
 
+    @contextlib.contextmanager
+    def entered(self, caller: QueryCaller) -> Iterator[None]:
+        """One call, from before its body is read until its answer is sent.
+
+        Raises:
+            TooManyRequests: too many of the person's are under way.
+        """
+        user_id = caller.user.user_id
+        if self._under_way[user_id] >= _CALLS_AT_ONCE:
+            raise errors.TooManyRequests(f"More than {_CALLS_AT_ONCE} calls to OpenAI at once.")
+        self._under_way[user_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[user_id] -= 1
+            if not self._under_way[user_id]:
+                del self._under_way[user_id]
+
     async def answer(self, caller: QueryCaller, call: OpenAICall) -> Answer:
         """Close what it holds.
 
         Raises:
             DailyLimitReached: what the person may use today is used up.
-            TooManyRequests: too many of their calls are under way, or the query has used what it may.
+            TooManyRequests: the query has used what it may.
             ServiceUnavailable: the platform has no key, or does not share it.
             UpstreamError: OpenAI did not answer, or does not take the platform's key.
         """
@@ -74,7 +92,6 @@ class OpenAIProxy:
         if obstacle is not None:
             raise _unavailable(obstacle)
         async with contextlib.AsyncExitStack() as stack:
-            self._enter(caller.user.user_id, stack)
             try:
                 return await self._answer(caller, call, stack)
             except errors.DailyLimitReached as error:
@@ -101,23 +118,12 @@ class OpenAIProxy:
         except errors.FixieError as error:
             _logger.warning("the usage of a call is lost: %s", error.message)
 
-    def _enter(self, user_id: int, stack: contextlib.AsyncExitStack) -> None:
-        if self._under_way[user_id] >= _CALLS_AT_ONCE:
-            raise errors.TooManyRequests(f"More than {_CALLS_AT_ONCE} calls to OpenAI at once.")
-        self._under_way[user_id] += 1
-        stack.callback(self._leave, user_id)
-
-    def _leave(self, user_id: int) -> None:
-        self._under_way[user_id] -= 1
-        if not self._under_way[user_id]:
-            del self._under_way[user_id]
-
     async def _answer(
         self, caller: QueryCaller, call: OpenAICall, stack: contextlib.AsyncExitStack
     ) -> Answer:
         if call.hides_usage and not self._counts_streams:
             call = call.without_usage()
-        content = call.content()
+        content = await call.content()
         bill = None
         if content is not None:
             bill = await self._admit(caller, call.expected(len(content)))

@@ -1,6 +1,8 @@
 """Agents' own calls to OpenAI, with the real `openai` package, through the platform to a scripted server."""
 
 import asyncio
+import collections
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -20,7 +22,7 @@ import requests
 import fixieai
 from fixieai import testing
 from fixieai.llm.settings import ModelSettings
-from fixieai.platform import serving
+from fixieai.platform import openai_proxy, serving
 from fixieai.platform.settings import DailyLimits, QueryLimits, Settings
 from fixieai.testing import embeddings
 from fixieai.testing.model_server import BreaksOff, Fails, Garbage, Hangs, ModelServer, Says, Script
@@ -384,6 +386,25 @@ def test_an_agent_that_stops_reading_pays_for_what_was_said_and_stops_the_call()
             pass
         stream.close()
         assert 3 < agent.used() < 100
+
+
+def test_only_so_many_calls_of_one_person_are_under_way_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_proxy, "_CALLS_AT_ONCE", 3)
+    with (
+        proxied([Says("one two three", seconds_per_word=0.6)]) as (agent, _),
+        concurrent.futures.ThreadPoolExecutor(8) as pool,
+    ):
+
+        def status(_: object) -> int:
+            try:
+                list(ask(agent.client(), stream=True))
+            except openai.APIStatusError as error:
+                return error.status_code
+            return 200
+
+        statuses = list(pool.map(status, range(8)))
+        assert collections.Counter(statuses) == {200: 3, 429: 5}
+        assert ask(agent.client()).choices[0].message.content == "one two three"
 
 
 def test_garbage_is_passed_on_as_it_is() -> None:
