@@ -1,4 +1,4 @@
-"""A database on a real file, and a plain transaction on one for tests that need no threads."""
+"""A database on a real file, and plain transactions on both engines for tests that need no threads."""
 
 import pathlib
 import sqlite3
@@ -36,17 +36,29 @@ def connection(file: pathlib.Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-@pytest.fixture
-def transaction(connection: sqlite3.Connection, file: pathlib.Path) -> SqliteTransaction:
+@pytest.fixture(params=["sqlite", "postgres"])
+def transaction(request: pytest.FixtureRequest) -> Transaction:
     """Each statement commits by itself."""
-    return SqliteTransaction(connection, file)
+    if request.param == "postgres":
+        return postgres_connection.PostgresTransaction(request.getfixturevalue("postgres"))
+    path = request.getfixturevalue("file")
+    return SqliteTransaction(request.getfixturevalue("connection"), path)
 
 
 @pytest.fixture
-def ann(transaction: SqliteTransaction) -> int:
+def postgres(postgres_server: PostgresServer) -> Iterator[psycopg.Connection[Row]]:
+    with (
+        postgres_server.database(f"test-{uuid.uuid4().hex}", template=_TEMPLATE) as url,
+        postgres_connection.connect(url) as connection,
+    ):
+        yield connection
+
+
+@pytest.fixture
+def ann(transaction: Transaction) -> int:
     return users.ensure(transaction, "ann").id
 
 
 @pytest.fixture
-def bob(transaction: SqliteTransaction) -> int:
+def bob(transaction: Transaction) -> int:
     return users.ensure(transaction, "bob").id
