@@ -10,10 +10,11 @@ import re
 import psycopg
 
 from fixieai import errors
-from fixieai.storage import migrations
+from fixieai.storage import migrations, postgres_errors
 from fixieai.storage.transaction import Params, Row
 
 _CONNECT_SECONDS = 5
+_TOO_LARGE = 2**63
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):(?P<name>[a-z_]\w*)|%")
 _TYPES = {"INTEGER": "BIGINT", "REAL": "DOUBLE PRECISION", "TEXT": 'TEXT COLLATE "C"'}
 _TYPE = re.compile(r"\b(INTEGER|REAL|TEXT)\b")
@@ -40,10 +41,12 @@ class PostgresTransaction:
         for name, value in params.items():
             if isinstance(value, str) and "\0" in value:
                 raise errors.UnprocessableContent(f"{name}: holds a NUL character, which cannot be stored")
+            if isinstance(value, int) and not -_TOO_LARGE <= value < _TOO_LARGE:
+                raise errors.UnprocessableContent(f"{name}: is too large to be stored")
         try:
             return self._connection.execute(translated(sql), params)
-        except UnicodeEncodeError as error:
-            raise errors.UnprocessableContent("Text with half of a surrogate pair cannot be stored.") from error
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise postgres_errors.explain(error) from error
 
 
 @functools.lru_cache(maxsize=1024)

@@ -24,6 +24,8 @@ def is_passing(error: BaseException) -> bool:
 
 def explain(error: BaseException) -> BaseException:
     """The error to raise instead. What only a defect of ours can cause comes back as it is."""
+    if isinstance(error, UnicodeEncodeError):
+        return errors.UnprocessableContent("Text with half of a surrogate pair cannot be stored.")
     if isinstance(error, (codes.DiskFull, codes.OutOfMemory)):
         return errors.StorageFull("The database server has no room left.")
     if isinstance(error, psycopg.IntegrityError):
@@ -32,6 +34,8 @@ def explain(error: BaseException) -> BaseException:
         return errors.UnprocessableContent("A value is too large to be stored.")
     if isinstance(error, (codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName)):
         return errors.ConfigurationError("The database server refuses FIXIE_DATABASE_URL: its user, password or database.")
+    if isinstance(error, codes.ReadOnlySqlTransaction):
+        return errors.ConfigurationError("The database is not open for writing.")
     if isinstance(error, codes.InsufficientPrivilege):
         return errors.ConfigurationError("The database user may not do that: it has to own the schema it uses.")
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

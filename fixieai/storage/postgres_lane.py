@@ -16,23 +16,25 @@ from fixieai.storage.jobs import Job
 from fixieai.storage.postgres_connection import PostgresTransaction
 from fixieai.storage.transaction import Row
 
+# Two messages of one session at once want the same position; one of them tries again.
 _TRIES = 20
+# As long as a restart or a failover takes.
 _OUTAGE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
 # What the first statement of a read sees, all of them see.
 _BEGIN_READING: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_WRITING: LiteralString = "BEGIN"
 
 
 class PostgresLane:
     """Jobs in the order of their arrival, up to `threads` of them at once."""
 
     def __init__(self, url: str, threads: int, *, is_read_only: bool) -> None:
-        self._url = url
-        self._begin: LiteralString = _BEGIN_READING if is_read_only else "BEGIN"
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        begin = _BEGIN_READING if is_read_only else _BEGIN_WRITING
+        workers = [_Worker(url, begin, self._queue) for _ in range(threads)]
         self._threads = [
-            threading.Thread(target=self._serve, name=f"fixie-postgres-{number}", daemon=True)
-            for number in range(threads)
+            threading.Thread(target=worker.serve, name="fixie-postgres", daemon=True) for worker in workers
         ]
         for thread in self._threads:
             thread.start()
@@ -46,65 +48,67 @@ class PostgresLane:
         for thread in self._threads:
             thread.join()
 
-    def _serve(self) -> None:
-        connection: psycopg.Connection[Row] | None = None
-        while (job := self._queue.get()) is not None:
-            try:
-                connection = self._run(job, connection)
-            except BaseException as error:  # noqa: BLE001 - the thread outlives whatever a function raises
-                job.fail(postgres_errors.explain(error))
-                if connection is not None and connection.broken:
-                    connection = _close(connection)
-            Job.deliver([job])
-            del job
-        if connection is not None:
-            connection.close()
-
-    def _run(self, job: Job, connection: psycopg.Connection[Row] | None) -> psycopg.Connection[Row]:
-        """Runs the job to its end, or raises; the connection for the next one."""
-        until = time.monotonic() + _OUTAGE_SECONDS
-        tries = 0
-        while True:
-            try:
-                connection = connection or self._connect()
-                _run_once(job, connection, self._begin)
-            except _Undone as undone:
-                error = undone.error
-                tries += 1
-                if postgres_errors.is_lost(error) and time.monotonic() < until:
-                    connection = _close(connection)
-                    time.sleep(_PAUSE_SECONDS)
-                elif not (postgres_errors.is_passing(error) and tries < _TRIES):
-                    raise error from None
-            else:
-                return connection
-
-    def _connect(self) -> psycopg.Connection[Row]:
-        try:
-            return postgres_connection.connect(self._url)
-        except psycopg.Error as error:
-            raise _Undone(error) from error
-
 
 class _Undone(Exception):
-    """Nothing of the job was stored, because of `error`."""
+    """Nothing of the job was stored, because of `error`; `reason` is what the engine said."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
+        self.reason = error.__cause__ or error
 
 
-def _run_once(job: Job, connection: psycopg.Connection[Row], begin: LiteralString) -> None:
-    try:
-        connection.execute(begin)
-        job.run(PostgresTransaction(connection))
-    except BaseException as error:
-        if not postgres_errors.is_lost(error):
-            connection.execute("ROLLBACK")
-        raise _Undone(error) from error
-    connection.execute("COMMIT")
+class _Worker:
+    """One thread and its connection, which is opened when the first job comes."""
 
+    def __init__(self, url: str, begin: LiteralString, jobs: queue.SimpleQueue[Job | None]) -> None:
+        self._url = url
+        self._begin = begin
+        self._jobs = jobs
+        self._connection: psycopg.Connection[Row] | None = None
 
-def _close(connection: psycopg.Connection[Row] | None) -> None:
-    if connection is not None:
-        connection.close()
+    def serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._run(job)
+            except BaseException as error:  # noqa: BLE001 - the thread outlives whatever a function raises
+                job.fail(postgres_errors.explain(error))
+            Job.deliver([job])
+            del job  # no result is kept in memory until the next one
+        self._disconnect()
+
+    def _run(self, job: Job) -> None:
+        until = time.monotonic() + _OUTAGE_SECONDS
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._run_once(job)
+            except _Undone as undone:
+                if postgres_errors.is_lost(undone.reason) and time.monotonic() < until:
+                    self._disconnect()
+                    time.sleep(_PAUSE_SECONDS)
+                elif not (postgres_errors.is_passing(undone.reason) and tries < _TRIES):
+                    raise undone.error from None
+
+    def _run_once(self, job: Job) -> None:
+        try:
+            connection = self._connection or postgres_connection.connect(self._url)
+            self._connection = connection
+            connection.execute(self._begin)
+            job.run(PostgresTransaction(connection))
+        except BaseException as error:
+            undone = _Undone(error)
+            if self._connection is not None and not postgres_errors.is_lost(undone.reason):
+                self._connection.execute("ROLLBACK")
+            raise undone from error
+        try:
+            connection.execute("COMMIT")
+        except psycopg.Error:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

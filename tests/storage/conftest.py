@@ -2,13 +2,19 @@
 
 import pathlib
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator, Iterator
 
+import psycopg
 import pytest
 
-from fixieai.storage import sqlite_connection, users
+from fixieai.storage import postgres_connection, sqlite_connection, users
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Row, Transaction
+from fixieai.testing.postgres_server import PostgresServer, running
+
+_TEMPLATE = "migrated"
 
 
 @pytest.fixture
@@ -16,9 +22,13 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "home" / "fixie.db"
 
 
-@pytest.fixture
-async def database(file: pathlib.Path) -> AsyncIterator[Database]:
-    database = await connect(sqlite_url(file))
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        url = sqlite_url(request.getfixturevalue("file"))
+    database = await connect(url)
     yield database
     await database.close()
 
@@ -45,12 +55,24 @@ def transaction(request: pytest.FixtureRequest) -> Transaction:
     return SqliteTransaction(request.getfixturevalue("connection"), path)
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server, and in it a database of the present schema that others are copied from."""
+    with running() as server, server.database(_TEMPLATE) as url:
+        with postgres_connection.connect(url) as connection:
+            postgres_connection.migrate(connection)
+        yield server
+
+
 @pytest.fixture
-def postgres(postgres_server: PostgresServer) -> Iterator[psycopg.Connection[Row]]:
-    with (
-        postgres_server.database(f"test-{uuid.uuid4().hex}", template=_TEMPLATE) as url,
-        postgres_connection.connect(url) as connection,
-    ):
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database(f"test-{uuid.uuid4().hex}", template=_TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[psycopg.Connection[Row]]:
+    with postgres_connection.connect(postgres_url) as connection:
         yield connection
 
 

@@ -5,10 +5,10 @@ import pytest
 from fixieai import errors
 from fixieai.storage import agents
 from fixieai.storage.agents import Agent, AgentChanges, Handshake
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 
-def _pages(transaction: SqliteTransaction, viewer_id: int, limit: int) -> list[Agent]:
+def _pages(transaction: Transaction, viewer_id: int, limit: int) -> list[Agent]:
     seen: list[Agent] = []
     while page := agents.page(transaction, viewer_id, str(seen[-1].id) if seen else None, limit):
         assert len(page) <= limit
@@ -16,7 +16,7 @@ def _pages(transaction: SqliteTransaction, viewer_id: int, limit: int) -> list[A
     return seen
 
 
-def test_what_an_owner_does_not_name_stays(transaction: SqliteTransaction, ann: int) -> None:
+def test_what_an_owner_does_not_name_stays(transaction: Transaction, ann: int) -> None:
     first = agents.upsert(
         transaction, ann, "dice", AgentChanges("Dice", "Rolls.", "http://x", "http://127.0.0.1:8181", True)
     )
@@ -37,13 +37,13 @@ def test_what_an_owner_does_not_name_stays(transaction: SqliteTransaction, ann: 
     assert stopped.created == first.created
 
 
-def test_a_new_agent_is_private_empty_and_offline(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_new_agent_is_private_empty_and_offline(transaction: Transaction, ann: int) -> None:
     new = agents.upsert(transaction, ann, "dice", AgentChanges())
     assert (new.name, new.description, new.more_info_url, new.url) == ("", "", "", None)
     assert (new.status, new.metadata, new.published) == ("offline", "", False)
 
 
-def test_a_handshake_is_kept(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_a_handshake_is_kept(transaction: Transaction, ann: int, bob: int) -> None:
     agents.upsert(transaction, ann, "dice", AgentChanges())
     handshake = Handshake("code_shot", '{"type": "code_shot"}', ["Roll a d20", "Würfle"])
     agent = agents.set_handshake(transaction, ann, "dice", handshake)
@@ -59,7 +59,7 @@ def test_a_handshake_is_kept(transaction: SqliteTransaction, ann: int, bob: int)
 
 
 def test_one_sees_one_s_own_and_what_others_published(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     for owner, handle, published in (
         (ann, "private", False), (bob, "hidden", False), (bob, "shown", True), (ann, "public", True),
@@ -75,7 +75,7 @@ def test_one_sees_one_s_own_and_what_others_published(
     assert agents.get(transaction, ann, "nobody", "private") is None
 
 
-def test_only_the_owner_deletes(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_only_the_owner_deletes(transaction: Transaction, ann: int, bob: int) -> None:
     agents.upsert(transaction, ann, "dice", AgentChanges(published=True))
     assert not agents.delete(transaction, bob, "dice")
     assert agents.delete(transaction, ann, "dice")
@@ -83,8 +83,9 @@ def test_only_the_owner_deletes(transaction: SqliteTransaction, ann: int, bob: i
     assert agents.get(transaction, ann, "ann", "dice") is None
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_a_listing_does_not_walk_past_the_hidden_agents_of_others(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int, bob: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int, bob: int
 ) -> None:
     agents.upsert(transaction, ann, "first", AgentChanges())
     connection.execute("BEGIN")

@@ -45,6 +45,7 @@ async def test_what_was_written_is_read_at_once(database: Database, owner_id: in
         assert await database.read(user_storage.get, owner_id, "ann/dice", "key") == str(number)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_writes_that_wait_together_are_one_commit(
     database: Database, owner_id: int, file: pathlib.Path
 ) -> None:
@@ -200,6 +201,7 @@ async def test_closing_finishes_what_was_begun(file: pathlib.Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_files_are_for_their_owner_alone(database: Database, owner_id: int, file: pathlib.Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
@@ -221,7 +223,7 @@ def test_slashes_are_not_counted() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
+    ["mysql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
 )
 async def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="sqlite:///absolute"):

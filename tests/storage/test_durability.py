@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 
+import pytest
+
 from fixieai.storage import messages, queries, sessions, sqlite_connection, users
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.messages import NewMessage
@@ -106,6 +108,7 @@ async def test_queries_that_were_cut_off_say_so_after_the_restart(file: pathlib.
     await database.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_log_is_copied_back_before_it_grows_without_end(
     database: Database, owner_id: int, file: pathlib.Path
 ) -> None:

@@ -6,16 +6,16 @@ from fixieai import errors
 from fixieai.storage import messages, queries, sessions
 from fixieai.storage.messages import Message, NewMessage
 from fixieai.storage.queries import Query
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 
-def _query(transaction: SqliteTransaction, owner_id: int, handle: str = "s") -> Query:
+def _query(transaction: Transaction, owner_id: int, handle: str = "s") -> Query:
     session = sessions.create(transaction, owner_id, handle)
     question = NewMessage("query", "Roll a d20", sender="user")
     return queries.begin(transaction, owner_id, session.id, "ann/dice", question)
 
 
-def _fill(transaction: SqliteTransaction, owner_id: int, query: Query, count: int) -> None:
+def _fill(transaction: Transaction, owner_id: int, query: Query, count: int) -> None:
     for number in range(count):
         line = NewMessage("thought", str(number))
         messages.append(transaction, owner_id, query.session_id, query.id, line)
@@ -36,7 +36,7 @@ def _steps(connection: sqlite3.Connection, work: object) -> int:
     return count[0]
 
 
-def test_a_message_comes_back_as_it_was_stored(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_message_comes_back_as_it_was_stored(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     new = NewMessage("func_says", "12\nü", "roll", "ann/dice", '{"a": {"uri": "data:,x"}}', "few-shot")
     stored = messages.append(transaction, ann, query.session_id, query.id, new)
@@ -49,7 +49,7 @@ def test_a_message_comes_back_as_it_was_stored(transaction: SqliteTransaction, a
     assert len(stored.created) == len("2026-01-31T12:00:00.000000+00:00")
 
 
-def test_a_response_answers_the_message_that_asked(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_response_answers_the_message_that_asked(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     _fill(transaction, ann, query, 1)
     answer = queries.finish(transaction, ann, query.id, "answered", NewMessage("response", "12"))
@@ -58,7 +58,7 @@ def test_a_response_answers_the_message_that_asked(transaction: SqliteTransactio
     assert asked.in_reply_to is thought.in_reply_to is None
 
 
-def test_positions_have_no_gaps_and_pages_no_overlap(transaction: SqliteTransaction, ann: int) -> None:
+def test_positions_have_no_gaps_and_pages_no_overlap(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     _fill(transaction, ann, query, 24)
     seen: list[int] = []
@@ -67,7 +67,7 @@ def test_positions_have_no_gaps_and_pages_no_overlap(transaction: SqliteTransact
     assert seen == list(range(1, 26))
 
 
-def test_a_window_holds_the_newest_in_order(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_window_holds_the_newest_in_order(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     _fill(transaction, ann, query, 24)
     newest = messages.window(transaction, ann, query.session_id, 5)
@@ -78,7 +78,7 @@ def test_a_window_holds_the_newest_in_order(transaction: SqliteTransaction, ann:
 
 
 def test_another_person_s_session_has_no_messages_and_takes_none(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     query = _query(transaction, ann)
     assert messages.page(transaction, bob, query.session_id, 0, 10) == []
@@ -89,8 +89,9 @@ def test_another_person_s_session_has_no_messages_and_takes_none(
         assert refused.value.message == "This session does not exist, or was deleted."
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_a_long_session_costs_no_more_than_a_short_one(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int
 ) -> None:
     short, long = _query(transaction, ann, "short"), _query(transaction, ann, "long")
     connection.execute("BEGIN")

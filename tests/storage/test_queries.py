@@ -3,14 +3,14 @@ import pytest
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions
 from fixieai.storage.messages import NewMessage
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 _QUESTION = NewMessage("query", "Roll a d20", sender="user")
 _ANSWER = NewMessage("response", "12", sender="ann/dice", model="few-shot")
 
 
 def test_a_query_begins_with_its_question_and_names_the_session(
-    transaction: SqliteTransaction, ann: int
+    transaction: Transaction, ann: int
 ) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, None, _QUESTION, "Roll a d20")
@@ -25,7 +25,7 @@ def test_a_query_begins_with_its_question_and_names_the_session(
 
 @pytest.mark.parametrize(("status", "code"), [("answered", None), ("failed", "agent_unavailable")])
 def test_a_query_ends_once(
-    transaction: SqliteTransaction, ann: int, status: queries.Ending, code: str | None
+    transaction: Transaction, ann: int, status: queries.Ending, code: str | None
 ) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, None, _QUESTION)
@@ -39,7 +39,7 @@ def test_a_query_ends_once(
     assert messages.page(transaction, ann, session.id, 1, 10) == [answer]
 
 
-def test_another_person_s_query_does_not_exist(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_another_person_s_query_does_not_exist(transaction: Transaction, ann: int, bob: int) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, None, _QUESTION)
     assert queries.get(transaction, bob, query.id) is None
@@ -50,7 +50,7 @@ def test_another_person_s_query_does_not_exist(transaction: SqliteTransaction, a
     assert len(messages.page(transaction, ann, session.id, 0, 10)) == 1
 
 
-def test_a_query_whose_session_was_deleted_is_told_so(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_query_whose_session_was_deleted_is_told_so(transaction: Transaction, ann: int) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, None, _QUESTION)
     sessions.delete(transaction, ann, session.id)
