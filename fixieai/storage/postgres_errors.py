@@ -18,7 +18,8 @@ def is_lost(error: BaseException) -> bool:
 def is_passing(error: BaseException) -> bool:
     """Whether the same transaction, run again at once, is likely to succeed."""
     return isinstance(
-        error, (codes.SerializationFailure, codes.DeadlockDetected, codes.UniqueViolation, codes.LockNotAvailable)
+        error,
+        (codes.SerializationFailure, codes.DeadlockDetected, codes.UniqueViolation, codes.LockNotAvailable),
     )
 
 
@@ -32,12 +33,18 @@ def explain(error: BaseException) -> BaseException:
         return errors.Conflict()
     if isinstance(error, (codes.NumericValueOutOfRange, codes.ProgramLimitExceeded)):
         return errors.UnprocessableContent("A value is too large to be stored.")
-    if isinstance(error, (codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName)):
-        return errors.ConfigurationError("The database server refuses FIXIE_DATABASE_URL: its user, password or database.")
+    if isinstance(
+        error, (codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName)
+    ):
+        return errors.ConfigurationError(
+            "The database server refuses FIXIE_DATABASE_URL: its user, password or database."
+        )
     if isinstance(error, codes.ReadOnlySqlTransaction):
         return errors.ConfigurationError("The database is not open for writing.")
     if isinstance(error, codes.InsufficientPrivilege):
-        return errors.ConfigurationError("The database user may not do that: it has to own the schema it uses.")
+        return errors.ConfigurationError(
+            "The database user may not do that: it has to own the schema it uses."
+        )
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return errors.ServiceUnavailable(
             "The database cannot be reached at the moment.", retry_after=_RETRY_SECONDS

@@ -98,7 +98,12 @@ class PostgresServer:
     def _as_user(self) -> dict[str, object]:
         if self._user is None:
             return {"cwd": self._folder}
-        return {"cwd": self._folder, "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        return {
+            "cwd": self._folder,
+            "user": self._user.pw_uid,
+            "group": self._user.pw_gid,
+            "extra_groups": [],
+        }
 
 
 @contextlib.contextmanager

@@ -58,9 +58,7 @@ def test_a_handshake_is_kept(transaction: Transaction, ann: int, bob: int) -> No
         agents.set_handshake(transaction, bob, "dice", handshake)
 
 
-def test_one_sees_one_s_own_and_what_others_published(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_one_sees_one_s_own_and_what_others_published(transaction: Transaction, ann: int, bob: int) -> None:
     for owner, handle, published in (
         (ann, "private", False), (bob, "hidden", False), (bob, "shown", True), (ann, "public", True),
     ):  # fmt: skip

@@ -9,9 +9,7 @@ _QUESTION = NewMessage("query", "Roll a d20", sender="user")
 _ANSWER = NewMessage("response", "12", sender="ann/dice", model="few-shot")
 
 
-def test_a_query_begins_with_its_question_and_names_the_session(
-    transaction: Transaction, ann: int
-) -> None:
+def test_a_query_begins_with_its_question_and_names_the_session(transaction: Transaction, ann: int) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, None, _QUESTION, "Roll a d20")
     (question,) = messages.page(transaction, ann, session.id, 0, 10)

@@ -15,9 +15,7 @@ def _converse(transaction: Transaction, owner_id: int, handle: str) -> int:
     return session.id
 
 
-def test_a_session_is_found_by_its_owner_and_handle(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_a_session_is_found_by_its_owner_and_handle(transaction: Transaction, ann: int, bob: int) -> None:
     created = sessions.create(transaction, ann, "stormy-ferryboat", "ann/dice")
     assert sessions.get(transaction, ann, "stormy-ferryboat") == created
     assert created.name is None
