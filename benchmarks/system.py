@@ -14,6 +14,8 @@ from fixieai.platform import signing_keys
 
 FEW_SHOT = {"FIXIE_DEFAULT_MODEL": "few-shot"}
 QUESTION = "Roll a d20"
+# Counted all the same.
+_NO_LIMITS = {"FIXIE_DAILY_QUERIES": "0", "FIXIE_DAILY_STORAGE_CALLS": "0"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def scripted(model_url: str) -> dict[str, str]:
 
 def serve_platform(home: pathlib.Path, variables: dict[str, str]) -> Child:
     arguments = ("-m", "fixieai.cli.main", "platform", "serve", "--home", str(home), "--port", "0")
-    return Child(*arguments, variables=variables)
+    return Child(*arguments, variables={**_NO_LIMITS, **variables})
 
 
 @contextlib.contextmanager

@@ -5,13 +5,15 @@
     │   └── UnprocessableContent    422  wrong_shape
     ├── Unauthenticated             401  not_authenticated
     ├── Forbidden                   403  forbidden
-    │   └── InvalidCredential       403  invalid_credential
+    │   ├── InvalidCredential       403  invalid_credential
+    │   └── SignInAgain             403  sign_in_again
     ├── NotFound                    404  not_found
     ├── Conflict                    409  conflict
     ├── ContentTooLarge             413  too_large
     ├── UnsupportedContent          415  unsupported_content
     ├── MisdirectedRequest          421  foreign_host
     ├── TooManyRequests             429  too_many_requests
+    │   └── DailyLimitReached       429  daily_limit_reached
     ├── HeadersTooLarge             431  headers_too_large
     ├── UpstreamError               502  upstream_error
     │   ├── AgentUnavailable        502  agent_unavailable
@@ -25,7 +27,9 @@ The docstring of an error is its default message. Messages are written for the p
 made the call: they never hold secrets, paths of other people's data or tracebacks.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 
 class FixieError(Exception):
@@ -34,6 +38,7 @@ class FixieError(Exception):
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     retry_after: float | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
@@ -74,6 +79,12 @@ class InvalidCredential(Forbidden):
     """This credential is not valid, has expired, or was revoked."""
 
     code = "invalid_credential"
+
+
+class SignInAgain(Forbidden):
+    """Sign in again first: this gives out a key that lasts, and you signed in a while ago."""
+
+    code = "sign_in_again"
 
 
 class NotFound(FixieError):
@@ -117,6 +128,12 @@ class TooManyRequests(FixieError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too_many_requests"
     retry_after = 1.0
+
+
+class DailyLimitReached(TooManyRequests):
+    """A limit of this day is reached."""
+
+    code = "daily_limit_reached"
 
 
 class HeadersTooLarge(FixieError):

@@ -22,7 +22,13 @@ _BYTES = "_bytes_ascii"
 # A dict of the user's own that looks like one of our markers is wrapped in this one.
 _PLAIN_DICT = "_plain_dict"
 _PAGE_SIZE = 100
-_MAXIMUM_BYTES = 128 * 1024 * 1024  # a page of keys comes with its values, of 1 MiB each at most
+_MAXIMUM_BYTES = 128 * 1024 * 1024  # where a page of keys comes with its values, of 1 MiB each at most
+_REFUSALS = {
+    413: "the value is too large (413): it has at most 1 MiB as JSON",
+    422: "the key or the value cannot be stored (422): a key has at most 1,024 characters, none of them NUL",
+    429: "the platform answers no more calls for this user for now (429)",
+    507: "the storage of this user with this agent is full (507)",
+}
 _PROBLEM = "User storage could not {what}: {why}"
 
 
@@ -100,7 +106,7 @@ class UserStorage(MutableMapping[str, UserStorageType]):
 
     def _page(self, after: str | None) -> list[str]:
         what = "list its keys"
-        query = {"limit": str(_PAGE_SIZE)} | ({} if after is None else {"after": after})
+        query = {"limit": str(_PAGE_SIZE), "values": "false"} | ({} if after is None else {"after": after})
         answer = self._exchange("GET", f"{self._url}?{urllib.parse.urlencode(query)}", what)
         _check(answer, what)
         try:
@@ -141,7 +147,7 @@ def _is_absent(method: str, status: int) -> bool:
 def _refusal(status: int) -> str:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"the platform refused the query's token ({status}), which may have expired"
-    return f"the platform answered with status {status}"
+    return _REFUSALS.get(status, f"the platform answered with status {status}")
 
 
 def _quoted(key: str) -> str:

@@ -17,6 +17,9 @@ COMMANDS = {
         "fixieai.cli.demo.commands:demo", "Shows two agents at work, with nothing set up and nothing kept."
     ),
     "init": Entry("fixieai.cli.agent.init:init_agent", "Creates an agent.yaml file."),
+    "deploy": Entry("fixieai.cli.agent.deploy:deploy_agent", "Deploy the current agent."),
+    "publish": Entry("fixieai.cli.agent.publishing:publish_agent", "Make the current agent public."),
+    "unpublish": Entry("fixieai.cli.agent.publishing:unpublish_agent", "Make the current agent not public."),
     "serve": Entry("fixieai.cli.agent.serve:serve_agent", "Serve the current agent locally."),
     "console": Entry("fixieai.cli.session.converse:new", "Creates a new session and opens it."),
     "query": Entry("fixieai.cli.session.converse:query", "Runs a single query and exit."),

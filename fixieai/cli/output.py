@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
@@ -58,3 +58,24 @@ def age(timestamp: str | None) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return "now"
+
+
+def size(count: int) -> str:
+    """A number of bytes in its largest unit: `1.5 MB`."""
+    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= length:
+            return f"{count / length:.1f} {unit}"
+    return f"{count} B"
+
+
+def progress(label: str) -> Callable[[int, int], None]:
+    """Shows at a terminal how much of something is done; where there is none, nothing."""
+    shown = [-1]
+
+    def show(done: int, whole: int) -> None:
+        percent = 100 * done // max(whole, 1)
+        if is_terminal(err=True) and percent != shown[0]:
+            shown[0] = percent
+            click.echo(f"\r{label} {percent} %", err=True, nl=done >= whole)
+
+    return show

@@ -113,6 +113,13 @@ class Child:
             said += part
         return said.decode().strip()
 
+    def wait(self, seconds: float) -> int | None:
+        """The exit code; None when it has not ended after that time."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def stop(self) -> None:
         """Ends the process: gently, and after ten seconds by force."""
         with uninterrupted():

@@ -1,6 +1,7 @@
 """Programs talk to the platform through these."""
 
 from fixieai.client.agent import Agent
+from fixieai.client.asynchronous import AsyncAgent, AsyncFixieClient, AsyncSession
 from fixieai.client.client import (
     FixieClient,
     FixieEnvironment,
@@ -14,6 +15,9 @@ from fixieai.client.session import Session
 
 __all__ = [
     "Agent",
+    "AsyncAgent",
+    "AsyncFixieClient",
+    "AsyncSession",
     "FixieClient",
     "FixieEnvironment",
     "Session",

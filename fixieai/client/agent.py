@@ -1,10 +1,21 @@
 """An agent as the platform knows it."""
 
 import datetime as dt
+import warnings
 from typing import Any
 
 from fixieai import constants, errors
 from fixieai.client import connection
+
+_CREATE = """
+mutation CreateAgent($agentData: CreateAgentInput!) {
+  createAgent(agentData: $agentData) { agent { agentId } }
+}"""
+_UPDATE = """
+mutation UpdateAgent($agentData: UpdateAgentInput!) {
+  updateAgent(agentData: $agentData) { agent { agentId } }
+}"""
+_FUNC_URL = "func_url is deprecated: give the agent's address as query_url, or create a revision with it"
 
 
 def agent_url(client: connection.PlatformConnection, agent_id: str, *, api: str = "agents") -> str:
@@ -19,6 +30,12 @@ def agent_url(client: connection.PlatformConnection, agent_id: str, *, api: str 
     if len(parts) != 2:
         raise ValueError(f"{agent_id!r} is not an agent: write `handle` or `owner/handle`")
     return f"{client.url}/api/{api}/{connection.quoted(*parts)}"
+
+
+def bare_handle(client: connection.PlatformConnection, agent_id: str) -> str:
+    """How mutations name an agent: by its handle when it is the current user's, else by `owner/handle`."""
+    owner, _, handle = agent_id.removeprefix("@").rpartition("/")
+    return handle if not owner or owner == client.get_current_username() else f"{owner}/{handle}"
 
 
 class Agent:
@@ -128,22 +145,104 @@ class Agent:
             raise ValueError(f"no agent {self._agent_id}")
         return self._metadata
 
-    def register(self, url: str | None, **description: str) -> None:
-        """Creates or updates the agent; the platform shakes hands with the server at `url`.
+    def register(self, url: str | None, *, lease_seconds: int | None = None, **description: str) -> None:
+        """Says that a program serves the agent at `url` now; the platform shakes hands with it.
+
+        Creates the agent when there is none. What was current before is so again with `url` None, or
+        when a lease has ended that nobody renewed.
 
         Args:
-            url: where the agent is served now, or None: it is not.
+            url: where the agent is served now, or None: it is not any more.
+            lease_seconds: for how long, unless `FixieClient.renew_lease` prolongs it; None: no limit.
             description: `name`, `description`, `moreInfoUrl`; what is absent stays as it is.
 
         Raises:
-            UpstreamError: the handshake failed.
+            UpstreamError: the handshake failed; nothing was changed.
         """
-        self._metadata = dict(self._client.put(self._url, {"url": url, **description}))
+        lease = {} if lease_seconds is None else {"leaseSeconds": lease_seconds}
+        self._metadata = dict(self._client.put(self._url, {"url": url, **lease, **description}))
+
+    def create_agent(
+        self,
+        name: str | None = None,
+        description: str = "",
+        query_url: str | None = None,
+        func_url: str | None = None,
+        more_info_url: str | None = None,
+        published: bool | None = None,
+    ) -> str:
+        """Creates the agent and gives its id.
+
+        Args:
+            query_url: where the agent is served, when it is already.
+            func_url: deprecated, as `query_url`.
+            published: whether others may use it; they may not, unless told.
+
+        Raises:
+            Conflict: there is one of that name already.
+        """
+        fields = _fields(name, description, query_url, func_url, more_info_url, published)
+        return self._change("createAgent", _CREATE, {"description": ""} | fields)
+
+    def update_agent(  # noqa: PLR0913, PLR0917 - the contract's
+        self,
+        new_handle: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        query_url: str | None = None,
+        func_url: str | None = None,
+        more_info_url: str | None = None,
+        published: bool | None = None,
+    ) -> str:
+        """Changes what is given, leaves the rest as it is, and gives the id, which a new handle changes.
+
+        Raises:
+            NotFound: there is no such agent of the user's, or of an organisation of theirs.
+            Conflict: the new handle is taken.
+        """
+        fields = _fields(name, description, query_url, func_url, more_info_url, published)
+        return self._change(
+            "updateAgent", _UPDATE, fields | ({"newHandle": new_handle} if new_handle else {})
+        )
+
+    def _change(self, field: str, document: str, fields: dict[str, Any]) -> str:
+        data = {"handle": bare_handle(self._client, self._agent_id), **fields}
+        changed = self._client.gqlclient.execute(document, {"agentData": data})[field]["agent"]
+        self._rename(str(changed["agentId"]))
+        self._metadata = self._fetch()
+        return str(changed["agentId"])
+
+    def _rename(self, agent_id: str) -> None:
+        self._url = agent_url(self._client, agent_id)
+        is_renamed = agent_id.rpartition("/")[2] != self._agent_id.rpartition("/")[2]
+        self._agent_id = agent_id if is_renamed else self._agent_id
 
     def delete_agent(self) -> None:
         """Deletes the agent. Raises NotFound when there is none."""
         self._client.delete(self._url)
         self._metadata = None
+
+
+def _fields(
+    name: str | None,
+    description: str | None,
+    query_url: str | None,
+    func_url: str | None,
+    more_info_url: str | None,
+    published: bool | None,
+) -> dict[str, Any]:
+    """What was given, as the platform's inputs call it."""
+    if func_url is not None:
+        warnings.warn(_FUNC_URL, DeprecationWarning, stacklevel=3)
+    given = {
+        "name": name,
+        "description": description,
+        "queryUrl": query_url,
+        "funcUrl": func_url,
+        "moreInfoUrl": more_info_url,
+        "published": published,
+    }
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def page_url(client: connection.PlatformConnection, agent_id: str) -> str:

@@ -2,24 +2,30 @@
 
 import functools
 from collections.abc import Iterator
-from enum import Enum
 from typing import Any
 
 from fixieai.client import agent as agents
-from fixieai.client import connection
 from fixieai.client.agent import Agent
+from fixieai.client.revisions import FixieEnvironment, RevisionConnection
 from fixieai.client.session import Session
 
+__all__ = [
+    "FixieClient",
+    "FixieEnvironment",
+    "get_agents",
+    "get_client",
+    "get_embeds",
+    "get_session",
+    "query",
+]
 
-class FixieEnvironment(str, Enum):  # noqa: UP042 - the contract's bases: str() gives the member's name
-    """What a deployed agent runs on."""
 
-    PYTHON = "PYTHON"
-    NODEJS = "NODEJS"
-
-
-class FixieClient(connection.PlatformConnection):
+class FixieClient(RevisionConnection):
     """The platform's agents and sessions, as the user whose API key this is."""
+
+    def clone(self) -> "FixieClient":
+        """Another client of the same platform with the same key, for another thread to have to itself."""
+        return FixieClient(self._key, api_url=self.url)
 
     def get_agents(self) -> dict[str, dict[str, Any]]:
         """Every agent the user may talk to, by agent id: `agentId`, `name`, `description`, ..."""
@@ -28,6 +34,25 @@ class FixieClient(connection.PlatformConnection):
     def get_agent(self, agent_id: str) -> Agent:
         """The agent `owner/handle`, or of that handle of the user's own. See `Agent.valid`."""
         return Agent(self, agent_id)
+
+    def create_agent(  # noqa: PLR0913, PLR0917 - the contract's
+        self,
+        handle: str,
+        name: str | None = None,
+        description: str = "",
+        query_url: str | None = None,
+        func_url: str | None = None,
+        more_info_url: str | None = None,
+        published: bool | None = None,
+    ) -> Agent:
+        """A new agent, of the user's or, as `organisation/handle`, of an organisation of theirs.
+
+        Raises:
+            Conflict: there is one of that name already.
+        """
+        agent = Agent(self, handle)
+        agent.create_agent(name, description, query_url, func_url, more_info_url, published)
+        return agent
 
     def get_agent_page_url(self, agent_id: str) -> str:
         return agents.page_url(self, agent_id)

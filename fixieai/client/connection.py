@@ -4,13 +4,15 @@ import json
 import random
 import time
 import urllib.parse
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import requests
 
 from fixieai import constants, credentials, errors
 from fixieai.client import failures
+from fixieai.client.graphql import GraphQLClient
+from fixieai.client.uploads import MultipartBody
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -21,6 +23,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 _RETRY_PAUSES = (0.1, 0.4, 1.2)
 _LONGEST_PAUSE = 5.0
 _CHUNK_BYTES = 64 * 1024
+_CONNECTIONS = 32
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -71,11 +74,20 @@ class PlatformConnection:
         self._url = (api_url or constants.FIXIE_API_URL).rstrip("/")
         _check_url(self._url)
         key = (api_key or constants.fixie_api_key(self._url)).strip()
+        self._key = key
         self._http = requests.Session()
         self._http.auth = _Bearer(key)
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
         # A proxy named by the environment has no business between this machine and itself.
         self._http.trust_env = not credentials.is_local(self._url)
         self._username: str | None = None
+        self._gqlclient = GraphQLClient(self)
+
+    @property
+    def gqlclient(self) -> GraphQLClient:
+        """Runs GraphQL operations at this platform, with this key."""
+        return self._gqlclient
 
     @property
     def url(self) -> str:
@@ -101,31 +113,28 @@ class PlatformConnection:
         """
         if params:
             url = f"{url}?{urllib.parse.urlencode(params)}"
-        for pause in _RETRY_PAUSES:
-            try:
-                return self._exchange("GET", url, None, READ_SECONDS)
-            except errors.FixieError as failure:
-                if not failures.may_pass(failure):
-                    raise
-                wanted = max(pause, min(failure.retry_after or 0.0, _LONGEST_PAUSE))
-                time.sleep(wanted * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
-        return self._exchange("GET", url, None, READ_SECONDS)
+        return _repeated(lambda: self._exchange("GET", url, None, READ_SECONDS))
 
-    def get_all(self, url: str, key: str) -> Iterator[dict[str, Any]]:
-        """Every item of a listing, page by page: `key` names the items in each page."""
-        after: str | int | None = None
+    def get_all(self, url: str, key: str, after: str | int | None = None) -> Iterator[dict[str, Any]]:
+        """Every item of a listing behind `after`, page by page: `key` names the items in each page."""
         while True:
-            page = _mapping(
-                self.get(url, limit=100) if after is None else self.get(url, limit=100, after=after)
-            )
+            place = {} if after is None else {"after": after}
+            page = _mapping(self.get(url, limit=100, **place))
             yield from page[key]
             cursor = page.get("next")
             if cursor is None or cursor == after:
                 return
             after = cursor
 
+    def post_query(self, url: str, data: Any) -> Any:
+        """As `get`, with a POST that only asks."""
+        return _repeated(lambda: self._exchange("POST", url, data, READ_SECONDS))
+
     def post(self, url: str, data: Any = None) -> Any:
         """Posts JSON and gives the JSON of the answer (None for an empty one). Never repeated.
+
+        Args:
+            data: what becomes JSON, or a `MultipartBody` to send as it is.
 
         Raises:
             FixieError: the platform refused or could not be reached; the class says which.
@@ -138,7 +147,7 @@ class PlatformConnection:
         code = self.post(f"{self.url}/api/browser-codes")["code"]
         return f"{page_url}#code={code}"
 
-    def put(self, url: str, data: Any) -> Any:
+    def put(self, url: str, data: Any = None) -> Any:
         """As `post`, with PUT."""
         return self._exchange("PUT", url, data, ANSWER_SECONDS)
 
@@ -167,16 +176,16 @@ class PlatformConnection:
         if url != self._url and not url.startswith((f"{self._url}/", f"{self._url}?")):
             raise ValueError(f"{url} is not below {self._url}: the API key is for that platform alone")
 
+    def close(self) -> None:
+        """Closes the connections; the next request opens a new one."""
+        self._http.close()
+
     def _open(self, method: str, url: str, data: Any, read_seconds: float) -> requests.Response:
         self._check(url)
+        timeout = (CONNECT_SECONDS, read_seconds)
         try:
             response = self._http.request(
-                method,
-                url,
-                json=data,
-                timeout=(CONNECT_SECONDS, read_seconds),
-                stream=True,
-                allow_redirects=False,
+                method, url, **_content(data), timeout=timeout, stream=True, allow_redirects=False
             )
         except requests.RequestException as error:
             raise failures.of_transport(error, self._url) from error
@@ -203,6 +212,24 @@ class PlatformConnection:
             yield from response.iter_content(_CHUNK_BYTES)
         except requests.RequestException as error:
             raise failures.of_transport(error, self._url) from error
+
+
+def _content(data: Any) -> dict[str, Any]:
+    if isinstance(data, MultipartBody):
+        return {"data": data, "headers": {"Content-Type": data.content_type}}
+    return {"json": data}
+
+
+def _repeated(attempt: Callable[[], Any]) -> Any:
+    for pause in _RETRY_PAUSES:
+        try:
+            return attempt()
+        except errors.FixieError as failure:
+            if not failures.may_pass(failure):
+                raise
+            wanted = max(pause, min(failure.retry_after or 0.0, _LONGEST_PAUSE))
+            time.sleep(wanted * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
+    return attempt()
 
 
 def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:

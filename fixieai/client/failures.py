@@ -41,6 +41,9 @@ _BY_STATUS: dict[int, type[errors.FixieError]] = {
         errors.StorageFull,
     )
 }
+_BY_CODE: dict[str, type[errors.FixieError]] = {error.code: error for error in _BY_STATUS.values()} | {
+    error.code: error for error in (errors.AgentUnavailable, errors.ModelUnavailable, errors.LimitReached)
+}
 _PASSING_STATUSES = (429, 502, 503, 504)
 _NEW_KEY = (
     "{url} does not accept this API key ({reason}). On this machine `fixie platform key` prints the "
@@ -99,6 +102,15 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     failure = errors.FixieError(f"{api_url} answered {status}: {said}")
     failure.status = status
     return failure
+
+
+def of_graphql(found: Any) -> errors.FixieError:
+    """Names the errors of a GraphQL answer, by the first one."""
+    first = found[0] if isinstance(found, list) and isinstance(found[0], dict) else {}
+    said = str(first.get("message") or "The platform refused this GraphQL operation.")
+    about = first.get("extensions")
+    code = about.get("code") if isinstance(about, dict) else None
+    return _BY_CODE.get(str(code), errors.BadRequest)(said)
 
 
 def _code(body: bytes) -> object:

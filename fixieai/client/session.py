@@ -6,6 +6,11 @@ from typing import Any
 from fixieai import errors
 from fixieai.client import connection
 
+_ADD_MESSAGE = """
+mutation SendSessionMessage($messageData: SendSessionMessageInput!) {
+  sendSessionMessage(messageData: $messageData) { message { text } }
+}"""
+
 
 class Session:
     """A conversation: the one named by `session_id`, or a new one.
@@ -30,6 +35,11 @@ class Session:
         self._session_id = str(metadata["handle"])
         self._frontend_agent_id: str | None = frontend_agent_id or metadata.get("frontendAgentId")
         self._api_url = f"{client.url}/api/sessions/{connection.quoted(self._session_id)}"
+        self._seen_position = 0
+
+    def clone(self) -> "Session":
+        """The same session once more, with its own idea of which messages were seen."""
+        return Session(self._client, self._session_id, self._frontend_agent_id)
 
     @property
     def session_id(self) -> str:
@@ -59,7 +69,7 @@ class Session:
 
     def get_embeds(self) -> list[dict[str, Any]]:
         """The attachments, each `{"key", "embed": {"id", "contentType", "created", "url"}}`."""
-        return list(self._client.get(f"{self._api_url}/embeds")["embeds"])
+        return list(self._client.get_all(f"{self._api_url}/embeds", "embeds"))
 
     def get_messages(self) -> list[dict[str, Any]]:
         """Every message in order: `id`, `text`, `type`, `sentBy`, `inReplyTo`, `timestamp`, `embeds`.
@@ -67,6 +77,29 @@ class Session:
         Type `query` sent by `user` is the person's, `response` the answer, everything else a step.
         """
         return list(self._client.get_all(f"{self._api_url}/messages", "messages"))
+
+    def get_messages_since_last_time(self) -> list[dict[str, Any]]:
+        """The messages that came since this was last called, as in `get_messages`; at first, all."""
+        found = list(self._client.get_all(f"{self._api_url}/messages", "messages", self._seen_position))
+        if found:
+            self._seen_position = int(found[-1]["position"])
+        return found
+
+    def add_message(self, text: str) -> str:
+        """Asks, waits until there is an answer, and gives the question as it is stored.
+
+        The answer is among the messages then.
+        """
+        data = {"messageData": {"session": self._session_id, "text": text}}
+        sent = self._client.gqlclient.execute(_ADD_MESSAGE, data)["sendSessionMessage"]
+        return str(sent["message"]["text"])
+
+    def run(self, text: str) -> Generator[dict[str, Any], None, None]:
+        """Asks, and yields the question, each step and the answer as they are stored. See `get_messages`."""
+        self.get_messages_since_last_time()
+        for line in self.streaming_query(text):
+            if line["final"] or line["type"] != "response":
+                yield from self.get_messages_since_last_time()
 
     def query(self, text: str) -> str:
         """Asks, waits, and gives the answer ("" when nothing came)."""

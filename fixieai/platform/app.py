@@ -9,18 +9,45 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import local_user, signing_keys
+from fixieai.platform import addresses, local_user, prices, secret_key, signing_keys
+from fixieai.platform.accounts import Accounts
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
+from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
-from fixieai.platform.endpoints import agents, browser_keys, pages, queries, sessions, user_storage, users
+from fixieai.platform.endpoints import (
+    agents,
+    authorize,
+    browser_keys,
+    events,
+    graphql,
+    keys,
+    oauth,
+    organizations,
+    pages,
+    queries,
+    revisions,
+    sessions,
+    sign_in,
+    user_storage,
+    users,
+)
 from fixieai.platform.endpoints.access import for_agents, for_users, public
+from fixieai.platform.endpoints.usage import counted, show_usage
+from fixieai.platform.handshakes import Handshakes
+from fixieai.platform.hosting import Hosting
+from fixieai.platform.oauth import OAuth
+from fixieai.platform.oauth_values import OAuthValues
+from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.revisions import Revisions
 from fixieai.platform.services import Platform
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
+from fixieai.platform.sign_in import SignIn
+from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage import home_lock
 from fixieai.storage import queries as query_rows
@@ -39,26 +66,67 @@ ROUTES: list[Route] = [
     public("/agents/{owner}/{handle}", pages.show_page, "GET"),
     public("/sessions/{handle}", pages.show_page, "GET"),
     public("/static/{file}", pages.show_file, "GET"),
+    public("/login", pages.show_account_page, "GET"),
+    public("/welcome", pages.show_account_page, "GET"),
+    public("/authorize", pages.show_account_page, "GET"),
+    public("/profile", pages.show_account_page, "GET"),
+    public("/oauth", oauth.come_back, "GET"),
+    public("/graphql", pages.show_schema_browser, "GET"),
+    for_users("/graphql", graphql.answer, "POST", render=graphql.render),
     public("/api/browser-keys", browser_keys.create_key, "POST"),
     for_users("/api/browser-codes", browser_keys.create_code, "POST"),
     for_users("/api/user", users.show_user, "GET"),
+    for_users("/api/usage", show_usage, "GET"),
+    for_users("/api/users", users.list_users, "GET"),
+    for_users("/api/users", users.add_user, "POST"),
+    for_users("/api/users/{username}", users.remove_user, "DELETE"),
+    for_users("/api/users/{username}/invitation", users.invite_user, "POST"),
+    for_users("/api/users/{username}/keys", keys.list_keys, "GET"),
+    for_users("/api/users/{username}/keys", keys.create_key, "POST"),
+    for_users("/api/users/{username}/keys/{key_id}", keys.revoke_key, "DELETE"),
+    for_users("/api/keys/{key_id}", keys.revoke_any_key, "DELETE"),
+    for_users("/api/signing-keys", keys.rotate_signing_keys, "POST"),
+    public("/api/sign-in", sign_in.show_ways, "GET"),
+    public("/api/sign-in", sign_in.sign_in, "POST"),
+    public("/api/invitations", sign_in.accept_invitation, "POST"),
+    for_users("/api/sign-out", sign_in.sign_out, "POST"),
+    for_users("/api/password", sign_in.change_password, "PUT"),
+    public("/api/authorization-requests", authorize.describe, "GET"),
+    for_users("/api/authorizations", authorize.allow, "POST"),
+    public("/access/token", authorize.exchange, "POST"),
     for_users("/api/agents", agents.list_agents, "GET"),
     for_users("/api/agents/{handle}", queries.ask_agent, "POST"),
     for_users("/api/agents/{owner}/{handle}", queries.ask_agent, "POST"),
     for_users("/api/agents/{owner}/{handle}", agents.show_agent, "GET"),
     for_users("/api/agents/{owner}/{handle}", agents.register_agent, "PUT"),
+    for_users("/api/agents/{owner}/{handle}", agents.update_agent, "PATCH"),
     for_users("/api/agents/{owner}/{handle}", agents.delete_agent, "DELETE"),
+    for_users("/api/agents/{owner}/{handle}/lease", agents.renew_lease, "POST"),
+    for_users("/api/agents/{owner}/{handle}/revisions", revisions.list_revisions, "GET"),
+    for_users("/api/agents/{owner}/{handle}/revisions", revisions.create_revision, "POST"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}/current", revisions.make_current, "PUT"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}", revisions.delete_revision, "DELETE"),
+    for_users("/api/agents/{owner}/{handle}/revisions/{id}/logs", revisions.show_logs, "GET"),
     for_users("/api/refresh/{owner}/{handle}", agents.refresh_agent, "POST"),
+    for_users("/api/organizations", organizations.list_organizations, "GET"),
+    for_users("/api/organizations", organizations.create_organization, "POST"),
+    for_users("/api/organizations/{handle}", organizations.show_organization, "GET"),
+    for_users("/api/organizations/{handle}", organizations.delete_organization, "DELETE"),
+    for_users("/api/organizations/{handle}/members/{username}", organizations.put_member, "PUT"),
+    for_users("/api/organizations/{handle}/members/{username}", organizations.remove_member, "DELETE"),
     for_users("/api/sessions", sessions.list_sessions, "GET"),
     for_users("/api/sessions", sessions.create_session, "POST"),
     for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
+    for_users("/api/sessions/{handle}/events", events.follow_session, "GET"),
     for_users("/api/sessions/{handle}/embeds", sessions.list_embeds, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}", user_storage.list_values, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.get_value, "GET"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.put_value, "POST"),
-    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", user_storage.delete_value, "DELETE"),
+    for_agents("/api/userstorage/{owner}/{handle}", counted(user_storage.list_values), "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.get_value), "GET"),
+    for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.put_value), "POST"),
+    for_agents(
+        "/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.delete_value), "DELETE"
+    ),
 ]
 
 
@@ -78,6 +146,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(database.close)
         platform = await _compose(settings, database, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
+        await platform.accounts.check_who_may_come()
+        await platform.revisions.open()
         interrupted = await database.write(
             query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
         )
@@ -104,19 +174,36 @@ async def _compose(
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
     stack.push_async_callback(models.close)
-    registry = Registry(database, auth, caller, settings.limits.agent_seconds)
-    services = Services(auth, caller, registry, models, settings.limits)
+    handshakes = Handshakes(auth, caller, settings.limits.agent_seconds)
+    hosting = Hosting(database, None)
+    registry = Registry(database, handshakes, hosting)
+    revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
+    stack.push_async_callback(revisions_of_agents.close)
+    usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
+    stack.push_async_callback(usage.close)
+    services = Services(auth, caller, registry, models, usage, settings.limits)
     runner = QueryRunner(database, services)
+    secret = secret_key.load_or_create(settings.home, settings.secret_key)
+    oauth_values = OAuthValues(database, secret)
+    conversations = Sessions(database, registry, runner)
     return Platform(
         settings=settings,
         database=database,
         auth=auth,
+        secret_key=secret,
         browser_codes=BrowserCodes(),
         models=models,
         registry=registry,
+        revisions=revisions_of_agents,
+        organizations=Organizations(database),
         runner=runner,
-        sessions=Sessions(database, registry, runner),
-        user_storage=UserStorage(database),
+        sessions=conversations,
+        accounts=Accounts(settings, database, auth, registry, conversations),
+        sign_in=SignIn(database, auth),
+        authorizations=Authorizations(database, auth),
+        oauth=OAuth(oauth_values, services),
+        user_storage=UserStorage(database, oauth_values, settings.storage_quota),
+        usage=usage,
     )
 
 
@@ -127,7 +214,8 @@ def build_app(settings: Settings) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with open_platform(settings) as platform:
             app.state.platform = platform
-            yield {server.ON_STOPPING: platform.runner.stop}
+            with addresses.published(settings):
+                yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
@@ -137,8 +225,9 @@ def build_app(settings: Settings) -> ASGIApp:
 def _guard_settings(settings: Settings) -> guard.GuardSettings:
     """Names of this machine only: a web page elsewhere cannot make a browser talk to the platform."""
     names = ("127.0.0.1", "localhost", "[::1]")
+    origins = {f"http://{name}:{settings.port}" for name in names}
     return guard.GuardSettings(
-        hosts=frozenset(names),
-        origins=frozenset(f"http://{name}:{settings.port}" for name in names),
+        hosts=frozenset(names) | settings.public_hosts,
+        origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
     )

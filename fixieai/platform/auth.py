@@ -7,12 +7,17 @@ from typing import Any, TypeVar
 
 from fixieai import constants, errors
 from fixieai.platform import signing_keys
+from fixieai.platform.settings import LOCAL_USERNAME
 from fixieai.storage import api_keys, users
 from fixieai.storage.database import Database
+from fixieai.storage.transaction import Transaction
+from fixieai.storage.users import User
 
 API_KEY_AUDIENCE = "fixie-platform"
 QUERY_TOKEN_SECONDS = 600
 BROWSER_KEY_SECONDS = 12 * 3600
+# So long after somebody signed in, their web page may give out keys that last.
+FRESH_SECONDS = 600
 # A token is handed out again while it has this long to live, so that agents verify it once.
 _QUERY_TOKEN_REUSE_SECONDS = 420
 _REVOCATION_SECONDS = 5.0
@@ -27,12 +32,25 @@ class Caller:
     """The person a request acts for. `time_zone` is an IANA name; None: the platform's own.
 
     `key_id` is that of the API key they showed; None for one that ends by itself, and for agents.
+    `signed_in` is when the web page that acts for them got its key (Unix seconds), None for no page.
     """
 
     user_id: int
     username: str
     time_zone: str | None = None
     key_id: str | None = None
+    is_administrator: bool = False
+    signed_in: int | None = None
+
+    def must_be_fresh(self) -> None:
+        """Raises SignInAgain for a page's key of a while ago: stolen, it must not become one that lasts."""
+        if self.key_id is None and time.time() - (self.signed_in or 0) > FRESH_SECONDS:
+            raise errors.SignInAgain
+
+    def must_administrate(self) -> None:
+        """Raises Forbidden for everybody but administrators."""
+        if not self.is_administrator:
+            raise errors.Forbidden("Only an administrator of this platform may do that.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +70,54 @@ class Auth:
         self._callers: dict[str, tuple[Caller, float]] = {}
         self._query_callers: dict[str, tuple[QueryCaller, float]] = {}
         self._query_tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
+        self._times_forgotten = 0
 
     def jwks(self) -> dict[str, Any]:
         return self._keys.jwks()
 
     async def create_api_key(self, username: str, name: str) -> str:
         """A new API key of the user, who is created when new."""
-        user = await self._database.write(users.ensure, username)
-        key_id = secrets.token_hex(12)
+        user = await self._database.write(users.ensure, username, is_administrator=username == LOCAL_USERNAME)
+        return await self.give_key(user, name)
+
+    async def give_key(self, user: User, name: str) -> str:
+        """A new API key that ends only when it is revoked."""
+        key_id = _new_key_id()
         await self._database.write(api_keys.create, user.id, key_id, name)
         return self._keys.sign(
-            {"sub": username, "aud": API_KEY_AUDIENCE, "jti": key_id, "iat": int(time.time())}
+            {"sub": user.username, "aud": API_KEY_AUDIENCE, "jti": key_id, "iat": int(time.time())}
         )
+
+    async def sign_in(self, user: User, name: str) -> str:
+        """A key for the web page of somebody who showed who they are; it ends after 12 hours."""
+        key_id = _new_key_id()
+        expires = int(time.time()) + BROWSER_KEY_SECONDS
+        await self._database.write(_sign_in, user.id, key_id, name, expires)
+        return self.browser_key(user.username, key_id)
+
+    async def sign_out(self, token: str) -> None:
+        """Ends a key that `sign_in` gave. One of another kind stays as it is."""
+        claims = self._keys.verify(token, API_KEY_AUDIENCE, required=["sub", "jti", "aud"])
+        user = await self._database.read(users.by_username, str(claims["sub"]))
+        if user is not None:
+            await self._database.write(api_keys.end_sign_in, user.id, str(claims["jti"]))
+        self._callers.pop(token, None)
+
+    async def revoke(self, user_id: int, key_id: str) -> bool:
+        """Whether the user had such a key that was good until now."""
+        was_good = await self._database.write(api_keys.revoke, user_id, key_id)
+        self.forget()
+        return was_good
+
+    def forget(self) -> None:
+        """Looks up everybody anew: somebody was removed, or a key revoked."""
+        self._times_forgotten += 1
+        self._callers.clear()
+        self._query_callers.clear()
+
+    def rotate_keys(self) -> signing_keys.SigningKey:
+        """A new signing key, published now; it signs in five minutes."""
+        return self._keys.rotate()
 
     def browser_key(self, username: str, key_id: str) -> str:
         """A key for a web page: it ends after 12 hours, or with the API key that it stands for."""
@@ -89,13 +143,22 @@ class Auth:
         if known is not None and known[1] > now:
             return known[0]
         claims = self._keys.verify(token, API_KEY_AUDIENCE, required=["sub", "jti", "aud"])
+        forgotten_before = self._times_forgotten
         user = await self._database.read(api_keys.active_user, str(claims["jti"]))
         if user is None or user.username != claims["sub"]:
             self._callers.pop(token, None)
             raise errors.InvalidCredential
-        key_id = None if "exp" in claims else str(claims["jti"])
-        caller = Caller(user.id, user.username, user.time_zone, key_id)
-        _remember(self._callers, token, (caller, now + _REVOCATION_SECONDS))
+        is_page = "exp" in claims
+        caller = Caller(
+            user.id,
+            user.username,
+            user.time_zone,
+            key_id=None if is_page else str(claims["jti"]),
+            is_administrator=user.is_administrator,
+            signed_in=int(claims.get("iat", 0)) if is_page else None,
+        )
+        if forgotten_before == self._times_forgotten:
+            _remember(self._callers, token, (caller, now + _REVOCATION_SECONDS))
         return caller
 
     def query_token(self, username: str, agent_id: str, session: str) -> str:
@@ -129,13 +192,26 @@ class Auth:
         if known is not None and known[1] > time.time():
             return known[0]
         audience = constants.FIXIE_AGENT_API_AUDIENCES[0]
-        claims = self._keys.verify(token, audience, required=["sub", "aid", "aud", "exp"])
+        claims = self._keys.verify(
+            token, audience, required=["sub", "aid", "aud", "exp"], is_short_lived=True
+        )
+        forgotten_before = self._times_forgotten
         user = await self._database.read(users.by_username, str(claims["sub"]))
         if user is None:
             raise errors.InvalidCredential
         caller = QueryCaller(Caller(user.id, user.username, user.time_zone), str(claims["aid"]))
-        _remember(self._query_callers, token, (caller, float(claims["exp"])))
+        if forgotten_before == self._times_forgotten:
+            _remember(self._query_callers, token, (caller, float(claims["exp"])))
         return caller
+
+
+def _new_key_id() -> str:
+    return secrets.token_hex(12)
+
+
+def _sign_in(transaction: Transaction, user_id: int, key_id: str, name: str, expires: int) -> None:
+    api_keys.forget_sign_ins(transaction, user_id)
+    api_keys.create(transaction, user_id, key_id, name, expires)
 
 
 def _remember(cache: dict[_K, _V], key: _K, value: _V) -> None:

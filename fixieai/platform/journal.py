@@ -1,19 +1,22 @@
 """The transcript of one running query: each line is on disk before anything else learns of it."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from fixieai import errors
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind, prefix
-from fixieai.storage import messages, queries, sessions
+from fixieai.storage import messages, queries, sessions, usage
 from fixieai.storage.database import Database
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
+from fixieai.storage.usage import Spent
 
 USER = "user"
 ROUTING = "routing"
@@ -47,6 +50,7 @@ class Journal:
         self._query_id: int | None = None
         self._recorded = 0
         self._unstored: list[tuple[NewMessage, Event]] = []
+        self._spent: list[Spent] = []
         self._model: str | None = None
         self._ending: asyncio.Task[None] | None = None
         self.is_finished = False
@@ -59,13 +63,33 @@ class Journal:
         """The newest `limit` messages of the session, oldest first."""
         return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
 
-    async def begin(self, query: Message, agent_id: str | None, *, is_new_session: bool) -> None:
+    async def begin(
+        self,
+        query: Message,
+        agent_id: str | None,
+        count: Callable[[Transaction, int], int],
+        *,
+        is_new_session: bool,
+    ) -> None:
+        """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries."""
         line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
-        store = _begin_in_new_session if is_new_session else _begin
-        begun = await self._database.write(
-            store, self._owner_id, self._session, agent_id, _message(line, USER)
-        )
-        self._query_id = begun.id
+        question = _message(line, USER)
+        session, owner_id = self._session, self._owner_id
+
+        def begin(transaction: Transaction) -> tuple[queries.Query, int]:
+            number = count(transaction, owner_id)
+            if is_new_session:
+                sessions.insert(transaction, owner_id, session)
+            name = question.text[:_NAME_LENGTH]
+            return queries.begin(transaction, owner_id, session.id, agent_id, question, name), number
+
+        begun, number = await self._database.write(begin)
+        self._query_id = self._run.query_id = begun.id
+        self._run.begin(number)
+
+    def note_spent(self, spent: Spent) -> None:
+        """What a model call cost: stored with the next line."""
+        self._spent.append(spent)
 
     def note_model(self, name: str) -> None:
         """The first model of the query is the one that answers it; deeper agents may use others."""
@@ -92,8 +116,25 @@ class Journal:
             # Not tried again by `finish`: a write goes on when its caller is cancelled.
             lines, self._unstored = self._unstored, []
             new = [message for message, _ in lines]
-            await self._database.write(_append_all, self._owner_id, self._session.id, self._query_id, new)
+            its_ids = self._session.id, self._query_id
+            with self._taken_spent() as spent:
+                await self._database.write(_append_all, self._owner_id, its_ids, new, spent)
             self._publish(lines)
+
+    @contextlib.contextmanager
+    def _taken_spent(self) -> Iterator[list[Spent]]:
+        """What is to be stored now, and what is to be stored later where that fails."""
+        spent, self._spent = self._spent, []
+        try:
+            yield spent
+        except errors.FixieError:
+            self._spent = [*spent, *self._spent]
+            raise
+
+    async def settle(self) -> None:
+        """Stores what was spent on a query whose end could not be stored."""
+        with self._taken_spent() as spent:
+            await self._database.write(_add_all, self._owner_id, spent)
 
     def _publish(self, stored: list[tuple[NewMessage, Event]]) -> None:
         for _, event in stored:
@@ -118,13 +159,10 @@ class Journal:
             lines, self._unstored = self._unstored, []
             thoughts = [message for message, _ in lines]
             ending = _Ending(_status(failure), failure.code if failure else None)
-            await self._database.write(
-                _finish,
-                self._owner_id,
-                (self._session.id, self._query_id),
-                [*thoughts, _message(line, sender, self._model)],
-                ending,
-            )
+            its_ids = self._session.id, self._query_id
+            new = [*thoughts, _message(line, sender, self._model)]
+            with self._taken_spent() as spent:
+                await self._database.write(_finish, self._owner_id, its_ids, new, ending, spent)
             self._publish(lines)
         self.publish_end(line, sender, failure)
 
@@ -151,35 +189,36 @@ class _Ending:
     error_code: str | None
 
 
-def _begin(
-    transaction: Transaction, owner_id: int, session: Session, agent_id: str | None, question: NewMessage
-) -> queries.Query:
-    name = question.text[:_NAME_LENGTH]
-    return queries.begin(transaction, owner_id, session.id, agent_id, question, name)
-
-
-def _begin_in_new_session(
-    transaction: Transaction, owner_id: int, session: Session, agent_id: str | None, question: NewMessage
-) -> queries.Query:
-    sessions.insert(transaction, owner_id, session)
-    return _begin(transaction, owner_id, session, agent_id, question)
-
-
 def _append_all(
-    transaction: Transaction, owner_id: int, session_id: int, query_id: int, new: list[NewMessage]
+    transaction: Transaction,
+    owner_id: int,
+    its_ids: tuple[int, int],
+    new: list[NewMessage],
+    spent: list[Spent],
 ) -> None:
+    """`its_ids`: of the session and the query."""
     for message in new:
-        messages.append(transaction, owner_id, session_id, query_id, message)
+        messages.append(transaction, owner_id, *its_ids, message)
+    _add_all(transaction, owner_id, spent)
+
+
+def _add_all(transaction: Transaction, owner_id: int, spent: list[Spent]) -> None:
+    for cost in spent:
+        usage.add_tokens(transaction, owner_id, cost)
 
 
 def _finish(
-    transaction: Transaction, owner_id: int, its_ids: tuple[int, int], new: list[NewMessage], ending: _Ending
+    transaction: Transaction,
+    owner_id: int,
+    its_ids: tuple[int, int],
+    new: list[NewMessage],
+    ending: _Ending,
+    spent: list[Spent],
 ) -> None:
     """Stores the last messages of a query, the answer last, and how it ended."""
-    session_id, query_id = its_ids
     *thoughts, response = new
-    _append_all(transaction, owner_id, session_id, query_id, thoughts)
-    queries.finish(transaction, owner_id, query_id, ending.status, response, ending.error_code)
+    _append_all(transaction, owner_id, its_ids, thoughts, spent)
+    queries.finish(transaction, owner_id, its_ids[1], ending.status, response, ending.error_code)
 
 
 def _status(failure: Failure | None) -> queries.Ending:

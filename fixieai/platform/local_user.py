@@ -3,7 +3,7 @@
 import pathlib
 
 from fixieai import credentials, errors
-from fixieai.platform import signing_keys
+from fixieai.platform import private_files
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.settings import LOCAL_USERNAME
 
@@ -11,11 +11,11 @@ from fixieai.platform.settings import LOCAL_USERNAME
 async def ensure_key(home: pathlib.Path, auth: Auth) -> str:
     """The local user's API key, made on first use or when the one in the file is no longer good."""
     path = home / credentials.LOCAL_KEY_FILE
-    stored = (signing_keys.read_private_file(path) or "").strip()
+    stored = (private_files.read(path) or "").strip()
     if stored and await _is_good(auth, stored):
         return stored
     key = await auth.create_api_key(LOCAL_USERNAME, "local")
-    signing_keys.write_private_file(path, key)
+    private_files.write(path, key)
     return key
 
 

@@ -12,9 +12,11 @@ from fixieai.platform import builtin_funcs
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.journal import Journal
+from fixieai.platform.metered_model import metered
 from fixieai.platform.programs import Program
 from fixieai.platform.registry import Registry
 from fixieai.platform.settings import QueryLimits
+from fixieai.platform.usage import Usage
 from fixieai.protocol.builtin_funcs import is_builtin
 from fixieai.protocol.messages import AgentResponse, Message
 from fixieai.protocol.prompts import Completion, LlmSettings, Rendering
@@ -36,6 +38,7 @@ class Services:
     agents: AgentCaller
     registry: Registry
     models: Models
+    usage: Usage
     limits: QueryLimits
 
 
@@ -70,6 +73,9 @@ async def ask(
         return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
     model = await context.services.models.choose(program.llm_settings.model)
     context.journal.note_model(model.name)
+    model = metered(
+        model, context.services.usage, context.caller.user_id, program.agent_id, context.journal.note_spent
+    )
     performer = _Performer(context, program, program.code_shot, model, path)
     limits = Limits(steps=context.services.limits.steps)
     line = Line(LineKind.QUERY, query.text, embeds=query.embeds)

@@ -14,12 +14,18 @@ _CACHE_SIZE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An agent ready to answer. `code_shot` is None for one that answers by itself (standalone)."""
+    """An agent ready to answer. `code_shot` is None for one that answers by itself (standalone).
+
+    With an `environment` the platform runs the package of its current revision, and there is no `url`.
+    """
 
     agent_id: str
     url: str | None
     code_shot: CodeShot | None
     llm_settings: LlmSettings
+    revision_id: int | None = None
+    environment: str | None = None
+    package_hash: str | None = None
 
 
 class Programs:
@@ -39,15 +45,11 @@ class Programs:
         return program
 
 
-def agent_id(agent: Agent) -> str:
-    return f"{agent.owner}/{agent.handle}"
-
-
 def build(agent: Agent) -> Program:
     stored = json.loads(agent.metadata) if agent.metadata else None
     described = metadata.parse_metadata(stored) if stored else None
     if not isinstance(described, metadata.CodeShotAgentMetadata):
-        return Program(agent_id(agent), agent.url, None, LlmSettings())
+        return _program(agent, None, LlmSettings())
     shots = tuple(few_shots.parse(shot) for shot in described.few_shots)
     code_shot = CodeShot(
         base_prompt=described.base_prompt,
@@ -56,7 +58,19 @@ def build(agent: Agent) -> Program:
         funcs=_funcs(shots, described),
         agents=_names(shots, LineKind.ASK_AGENT, LineKind.AGENT_SAYS),
     )
-    return Program(agent_id(agent), agent.url, code_shot, described.response_model or LlmSettings())
+    return _program(agent, code_shot, described.response_model or LlmSettings())
+
+
+def _program(agent: Agent, code_shot: CodeShot | None, llm_settings: LlmSettings) -> Program:
+    return Program(
+        agent_id=agent.agent_id,
+        url=agent.url,
+        code_shot=code_shot,
+        llm_settings=llm_settings,
+        revision_id=agent.current_revision_id,
+        environment=agent.environment,
+        package_hash=agent.package_hash,
+    )
 
 
 def _names(shots: tuple[FewShot, ...], *kinds: LineKind) -> tuple[str, ...]:

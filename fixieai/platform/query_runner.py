@@ -5,6 +5,7 @@ What becomes of the request that asked does not matter to them.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from fixieai import errors
 from fixieai.platform import journal as journals
 from fixieai.platform import performer
 from fixieai.platform.auth import Caller
+from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Journal
 from fixieai.platform.performer import QueryContext, Services
 from fixieai.platform.programs import Program
@@ -63,6 +65,7 @@ class QueryRunner:
         self._turns: dict[int, _Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._takes_queries = True
+        self.feeds = Feeds()
         self._interrupting: asyncio.Task[None] | None = None
 
     def start(self, query: Query) -> Run:
@@ -81,7 +84,7 @@ class QueryRunner:
                 f"{waiting} queries already wait in this session. Wait for an answer, or open another."
             )
         turn.holders += 1
-        run = Run(query.session.handle)
+        run = Run(query.session.handle, functools.partial(self.feeds.publish, query.session.id))
         task = asyncio.create_task(self._run_in_turn(query, run, turn))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -89,6 +92,7 @@ class QueryRunner:
 
     def stop(self) -> None:
         """Gives queries `grace_seconds` more, then marks those that run interrupted. Again is harmless."""
+        self.feeds.close()
         if self._interrupting is None:
             self._interrupting = asyncio.create_task(self._interrupt_later())
 
@@ -133,7 +137,8 @@ class QueryRunner:
     async def _answer(self, query: Query, journal: Journal) -> None:
         """Stores the query, finds the agent, and lets it answer."""
         agent_id = query.program.agent_id if query.program else None
-        await journal.begin(query.message, agent_id, is_new_session=query.is_new_session)
+        count = self._services.usage.count_query
+        await journal.begin(query.message, agent_id, count, is_new_session=query.is_new_session)
         program = query.program
         if program is None:
             program = await self._services.registry.route(query.caller, query.question.text)
@@ -151,7 +156,7 @@ class QueryRunner:
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, errors.FixieError):
-            return Failure(error.code, error.message, error.status, error.retry_after)
+            return Failure(error.code, error.message, error.status, error.retry_after, error.headers)
         if isinstance(error, TimeoutError):
             seconds = self._services.limits.query_seconds
             text = f"This query took longer than {seconds:g} seconds, which is the limit for one query."
@@ -171,6 +176,7 @@ async def _fail(journal: Journal, failure: Failure) -> None:
         await journal.finish(line, PLATFORM, failure)
     except errors.NotFound:  # its session was deleted meanwhile
         journal.publish_end(line, PLATFORM, failure)
+        await journal.settle()
     except Exception:
         _logger.exception("the end of a query could not be stored")
         journal.publish_end(line, PLATFORM, failure)

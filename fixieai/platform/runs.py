@@ -1,9 +1,10 @@
 """One query under way: what has happened so far, for any number of readers, at any time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
+from fixieai import errors
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.transcript import LineKind
 
@@ -16,6 +17,13 @@ class Failure:
     message: str
     status: int
     retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def error(self) -> errors.FixieError:
+        """As an error, for a query that was refused before it began."""
+        error = errors.FixieError(self.message, retry_after=self.retry_after)
+        error.code, error.status, error.headers = self.code, self.status, self.headers
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,39 @@ class Event:
 
 
 class Run:
-    """Keeps every stored message and only the newest partial answer: memory follows the answer's length."""
+    """Keeps every stored message and only the newest partial answer: memory follows the answer's length.
 
-    def __init__(self, session: str) -> None:
+    `query_id` is None until the question is stored. `on_event` hears of each event, too; of the question
+    as None.
+    """
+
+    def __init__(self, session: str, on_event: Callable[[Event | None], None] = lambda _: None) -> None:
         self.session = session
+        self.query_id: int | None = None
+        self._on_event = on_event
         self._events: list[Event] = []
         self._partial: Event | None = None
         self._changed = asyncio.Event()
+        self._number: int | None = None
+
+    def begin(self, number: int) -> None:
+        """The question is stored; it is the query of that number of the person's day."""
+        self._number = number
+        self._wake()
+        self._on_event(None)
+
+    async def begun(self) -> int:
+        """The query's number on the person's day, once the question is stored.
+
+        Raises:
+            FixieError: it never was, with the reason.
+        """
+        while self._number is None:
+            failure = self._events[-1].failure if self._events else None
+            if failure is not None:
+                raise failure.error()
+            await self._changed.wait()
+        return self._number
 
     def publish(self, event: Event) -> None:
         if event.is_partial:
@@ -50,6 +84,10 @@ class Run:
         else:
             self._partial = None
             self._events.append(event)
+        self._wake()
+        self._on_event(event)
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from fixieai.llm.models import Models
+from fixieai.platform.accounts import Accounts
 from fixieai.platform.auth import Auth
+from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.oauth import OAuth
+from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.revisions import Revisions
+from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
+from fixieai.platform.sign_in import SignIn
+from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage.database import Database
 
@@ -22,11 +30,19 @@ class Platform:
     settings: Settings
     database: Database
     auth: Auth
+    accounts: Accounts
+    sign_in: SignIn
+    authorizations: Authorizations
+    secret_key: SecretKey
     browser_codes: BrowserCodes
     models: Models
     registry: Registry
+    revisions: Revisions
+    organizations: Organizations
     runner: QueryRunner
     sessions: Sessions
+    usage: Usage
+    oauth: OAuth
     user_storage: UserStorage
 
 

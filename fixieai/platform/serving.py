@@ -1,17 +1,26 @@
 """Running a platform: alone in the foreground, or beside an agent in a thread."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import pathlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from fixieai import credentials
-from fixieai.platform import local_user, settings, signing_keys
+from fixieai import constants, credentials
+from fixieai.platform import addresses, local_user, private_files, settings
 from fixieai.platform.app import build_app, open_platform
 from fixieai.platform.settings import Settings
 from fixieai.web import server
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reached:
+    """A platform of this machine, and the key of its local user, who administrates it."""
+
+    url: str
+    api_key: str = dataclasses.field(repr=False)
 
 
 def background(chosen: Settings) -> server.BackgroundServer:
@@ -45,6 +54,25 @@ def serve(host: str, port: int, home: pathlib.Path | None, on_ready: Callable[[s
     server.run_foreground(build_app(chosen), sock, on_started=lambda: on_ready(url))
 
 
+@contextlib.contextmanager
+def reached(home: pathlib.Path) -> Iterator[Reached]:
+    """The platform of a home: the one that runs, or one that runs until the block ends.
+
+    Raises:
+        ConfigurationError: it cannot start; the message says why and what to do.
+        Conflict: one is there that does not answer.
+    """
+    url = addresses.of_running(home)
+    if url is not None:
+        yield Reached(url, local_key(home))
+        return
+    chosen = settings.from_environment(os.environ, home, port=0)
+    # Links that it gives out are for the platform that will run here.
+    later = dataclasses.replace(chosen, public_url=chosen.public_url or constants.LOCAL_API_URL)
+    with background(later) as running:
+        yield Reached(running.url, local_key(home))
+
+
 def local_key(home: pathlib.Path | None = None) -> str:
     """The local user's API key, of a platform that runs or is yet to run.
 
@@ -52,7 +80,7 @@ def local_key(home: pathlib.Path | None = None) -> str:
         ConfigurationError: the home cannot be used.
     """
     chosen = settings.from_environment(os.environ, home)
-    stored = signing_keys.read_private_file(chosen.home / credentials.LOCAL_KEY_FILE)
+    stored = private_files.read(chosen.home / credentials.LOCAL_KEY_FILE)
     return stored.strip() if stored else asyncio.run(_make_key(chosen))
 
 

@@ -82,6 +82,25 @@ class Sessions:
         session = await self.find(caller, handle)
         return await self._database.read(messages.window, caller.user_id, session.id, limit, before)
 
+    async def newest_of(
+        self, caller: Caller, session_ids: list[int], each: int, limit: int
+    ) -> list[messages.Message]:
+        """The newest `each` messages of each session, in order; at most `limit` in all."""
+        return await self._database.read(messages.newest, caller.user_id, session_ids, each, limit)
+
+    async def pages_of(
+        self, caller: Caller, session_ids: list[int], span: tuple[int, int], limit: int
+    ) -> list[messages.Message]:
+        """Of each session the messages behind the first position of `span`, up to its last one."""
+        return await self._database.read(messages.pages, caller.user_id, session_ids, span, limit)
+
+    async def messages_of_ids(self, caller: Caller, message_ids: list[int]) -> list[messages.Message]:
+        return await self._database.read(messages.of_ids, caller.user_id, message_ids)
+
+    async def exchange(self, caller: Caller, session: Session, query_id: int) -> list[messages.Message]:
+        """What a query asked, and its answer when it has one."""
+        return await self._database.read(messages.exchange, caller.user_id, session.id, query_id)
+
     async def ask(self, caller: Caller, agent: str, handle: str | None, message: Message) -> Run:
         """Starts a query. `agent` is "None" when the session, or else the router, is to say which.
 

@@ -1,6 +1,7 @@
 """Every setting of the platform, read once."""
 
 import pathlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -8,9 +9,13 @@ from typing import TypeVar
 from fixieai import credentials, errors
 from fixieai.llm.settings import ModelSettings
 from fixieai.storage.database import sqlite_url
+from fixieai.storage.user_storage import Quota
 
 LOCAL_USERNAME = "local"
 _Number = TypeVar("_Number", int, float)
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+# Of each person with each agent.
+_STORAGE_QUOTA = Quota(keys=1_000_000, bytes=1024**3)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -32,15 +37,74 @@ class QueryLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DailyLimits:
+    """What one person may use on a day (UTC). None: as much as they like.
+
+    `agent_tokens` is for each agent they ask; `dollars` counts models whose price is known, by
+    the table in the file `prices`, or the package's own.
+    """
+
+    queries: int | None = 1_000
+    storage_calls: int | None = 100_000
+    tokens: int | None = None
+    agent_tokens: int | None = None
+    dollars: float | None = None
+    prices: pathlib.Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentLimits:
+    """What uploaded code may use: memory of one agent with all its processes, agents that run at once."""
+
+    memory_mib: int = 512
+    processes: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """`home` holds the database, the keys and the lock; `port` 0 takes any free port."""
+    """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
+
+    `secret_key` is 32 bytes in base64; None: the home's own. `public_url` is where others reach this
+    platform, without a slash at its end; None: only this machine does.
+    """
 
     home: pathlib.Path
     host: str = "127.0.0.1"
     port: int = 8180
     may_reach_private_agents: bool = False
     limits: QueryLimits = field(default_factory=QueryLimits)
+    daily_limits: DailyLimits = field(default_factory=DailyLimits)
+    storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
     models: ModelSettings = field(default_factory=ModelSettings)
+    deploy_seconds: float = 120.0
+    deployments: DeploymentLimits = field(default_factory=DeploymentLimits)
+    secret_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where people find this platform, for links."""
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where programs on this machine find it."""
+        host = {**dict.fromkeys(("localhost", "0.0.0.0"), "127.0.0.1"), "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def public_hosts(self) -> frozenset[str]:
+        """What the header `Host` holds when others ask."""
+        named = self.public_url.partition("://")[2:] if self.public_url else ()
+        return frozenset((*named, f"[{self.host}]" if ":" in self.host else self.host))
+
+    @property
+    def public_origins(self) -> frozenset[str]:
+        return frozenset((self.public_url,) if self.public_url else ())
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        return self.host in _LOOPBACK
 
     @property
     def database_url(self) -> str:
@@ -61,6 +125,58 @@ def _read(environment: Mapping[str, str], name: str, kind: type[_Number], defaul
     return number
 
 
+def _read_limit(
+    environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number | None
+) -> _Number | None:
+    """0 stands for no limit."""
+    text = environment.get(name)
+    if text is None:
+        return default
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(-1)
+    if not 0 <= number <= 2e9:  # what a GraphQL Int holds
+        what = "a whole number" if kind is int else "a number"
+        raise errors.ConfigurationError(f"{name} must be {what}, or 0 for no limit, not {text!r}")
+    return number or None
+
+
+def _daily_limits(environment: Mapping[str, str]) -> DailyLimits:
+    unset = DailyLimits()
+    prices = environment.get("FIXIE_PRICES")
+    return DailyLimits(
+        queries=_read_limit(environment, "FIXIE_DAILY_QUERIES", int, unset.queries),
+        storage_calls=_read_limit(environment, "FIXIE_DAILY_STORAGE_CALLS", int, unset.storage_calls),
+        tokens=_read_limit(environment, "FIXIE_DAILY_TOKENS", int, unset.tokens),
+        agent_tokens=_read_limit(environment, "FIXIE_DAILY_AGENT_TOKENS", int, unset.agent_tokens),
+        dollars=_read_limit(environment, "FIXIE_DAILY_DOLLARS", float, unset.dollars),
+        prices=pathlib.Path(prices) if prices else None,
+    )
+
+
+def _storage_quota(environment: Mapping[str, str]) -> Quota:
+    default, unlimited = _STORAGE_QUOTA, Quota()
+    return Quota(
+        keys=_read_limit(environment, "FIXIE_STORAGE_KEYS", int, default.keys) or unlimited.keys,
+        bytes=_read_limit(environment, "FIXIE_STORAGE_BYTES", int, default.bytes) or unlimited.bytes,
+    )
+
+
+def _public_url(environment: Mapping[str, str]) -> str | None:
+    """Raises ConfigurationError unless it is a scheme and a host, with a port at most."""
+    text = environment.get("FIXIE_PUBLIC_URL")
+    if not text:
+        return None
+    if not _PUBLIC_URL.fullmatch(text):
+        raise errors.ConfigurationError(
+            f"FIXIE_PUBLIC_URL must be as https://fixie.example.com, without a path, not {text[:200]!r}"
+        )
+    scheme, _, place = text.rstrip("/").lower().partition("://")
+    # As browsers write it.
+    return f"{scheme}://{place.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
+
+
 def from_environment(
     environment: Mapping[str, str],
     home: pathlib.Path | None = None,
@@ -72,10 +188,13 @@ def from_environment(
     Raises:
         ConfigurationError: a variable cannot be read, or the address is not this machine's own.
     """
-    if host not in _LOOPBACK:
+    public_url = _public_url(environment)
+    if host not in _LOOPBACK and public_url is None:
         raise errors.ConfigurationError(
-            f"This platform has one local user and no accounts, so it does not listen on {host}.\n"
-            "Listen on 127.0.0.1; from another machine of yours reach it through a tunnel, as in\n"
+            f"This platform is for this machine alone, so it does not listen on {host}.\n"
+            "To let others in, set FIXIE_PUBLIC_URL to the address they use, and add users with\n"
+            "`fixie platform users add`.\n"
+            "For yourself, reach it from another machine through a tunnel, as in\n"
             f"ssh -L {port}:127.0.0.1:{port} this-machine"
         )
     unset = QueryLimits()
@@ -91,5 +210,14 @@ def from_environment(
         port=port,
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
         limits=limits,
+        daily_limits=_daily_limits(environment),
+        storage_quota=_storage_quota(environment),
         models=ModelSettings.from_environment(environment),
+        deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
+        deployments=DeploymentLimits(
+            memory_mib=_read(environment, "FIXIE_DEPLOY_MEMORY_MIB", int, DeploymentLimits().memory_mib),
+            processes=_read(environment, "FIXIE_DEPLOY_PROCESSES", int, DeploymentLimits().processes),
+        ),
+        secret_key=environment.get("FIXIE_SECRET_KEY"),
+        public_url=public_url,
     )

@@ -2,10 +2,11 @@
 
 import base64
 import json
-import os
+import math
 import pathlib
 import secrets
-import stat
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,21 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from fixieai import errors
-from fixieai.storage import sqlite_errors
+from fixieai.platform import private_files
 
 FILE_NAME = "signing_keys.json"
+# As long as agents keep the published keys before they ask again.
+PUBLISHED_SECONDS = 300
+_RETIRED_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key and the id it is published under."""
+    """A private key, the id it is published under, and when it begins to sign (Unix seconds)."""
 
     kid: str
     private: ed25519.Ed25519PrivateKey
+    signs_from: int = 0
 
     def public_jwk(self) -> dict[str, str]:
         raw = self.private.public_key().public_bytes_raw()
@@ -36,21 +41,37 @@ class SigningKey:
             "alg": "EdDSA",
         }
 
+    def stored(self) -> dict[str, str | int]:
+        private = _base64url(self.private.private_bytes_raw())
+        return {"kid": self.kid, "d": private, "signsFrom": self.signs_from}
 
-@dataclass(frozen=True, slots=True)
+
 class SigningKeys:
-    """All keys that verify; the first one signs."""
+    """The keys of a home, the newest first.
 
-    keys: tuple[SigningKey, ...]
+    A new key is published at once and signs five minutes later, when every agent has seen it. The
+    one before it goes on verifying API keys. What lives for minutes, as query tokens do, is taken
+    from it for one more hour, and so long it stays published.
+    """
+
+    def __init__(
+        self, keys: Sequence[SigningKey], path: pathlib.Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._keys = tuple(sorted(keys, key=lambda key: -key.signs_from))
+        self._path = path
+        self._clock = clock
 
     def jwks(self) -> dict[str, Any]:
-        return {"keys": [key.public_jwk() for key in self.keys]}
+        return {"keys": [key.public_jwk() for key in self._published()]}
 
     def sign(self, claims: dict[str, Any]) -> str:
-        key = self.keys[0]
+        now = self._clock()
+        key = next((key for key in self._keys if key.signs_from <= now), self._keys[-1])
         return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.kid})
 
-    def verify(self, token: str, audience: str, required: list[str]) -> dict[str, Any]:
+    def verify(
+        self, token: str, audience: str, required: list[str], *, is_short_lived: bool = False
+    ) -> dict[str, Any]:
         """The claims of a token that this platform signed for `audience`.
 
         Raises:
@@ -58,7 +79,8 @@ class SigningKeys:
         """
         try:
             header = jwt.get_unverified_header(token)
-            key = next(key for key in self.keys if key.kid == header.get("kid"))
+            known = self._published() if is_short_lived else self._keys
+            key = next(key for key in known if key.kid == header.get("kid"))
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.private.public_key(),
@@ -71,66 +93,55 @@ class SigningKeys:
             raise errors.InvalidCredential from error
         return claims
 
+    def rotate(self) -> SigningKey:
+        """A new key, stored and published now, which signs in five minutes.
+
+        Raises:
+            StorageFull, ConfigurationError: it cannot be stored; nothing has changed.
+        """
+        key = _new_key(int(self._clock()) + PUBLISHED_SECONDS)
+        keys = (key, *self._keys)
+        _write(self._path, keys)
+        self._keys = keys
+        return key
+
+    def _published(self) -> list[SigningKey]:
+        """All keys but those whose successor has signed for an hour."""
+        since = self._clock() - _RETIRED_SECONDS
+        superseded = [math.inf, *(key.signs_from for key in self._keys)]
+        return [key for key, until in zip(self._keys, superseded, strict=False) if until > since]
+
 
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def write_private_file(path: pathlib.Path, content: str) -> None:
-    """Writes a file that is 0600 from its creation and appears whole or not at all.
-
-    Raises:
-        StorageFull, ConfigurationError: it cannot be written; the message names the file.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise sqlite_errors.explain(error, path) from error
+def _new_key(signs_from: int) -> SigningKey:
+    return SigningKey(secrets.token_hex(8), ed25519.Ed25519PrivateKey.generate(), signs_from)
 
 
-def read_private_file(path: pathlib.Path) -> str | None:
-    """The content, or None when there is no such file.
-
-    Raises:
-        ConfigurationError: it cannot be read, or others on this machine can read it.
-    """
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise errors.ConfigurationError(
-                f"{path} holds a secret and can be read by others on this machine. Run: chmod 600 {path}"
-            )
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.ConfigurationError(f"cannot read {path}: {error}") from error
+def _write(path: pathlib.Path, keys: Sequence[SigningKey]) -> None:
+    private_files.write(path, json.dumps({"keys": [key.stored() for key in keys]}))
 
 
 def _create(path: pathlib.Path) -> SigningKeys:
-    key = SigningKey(secrets.token_hex(8), ed25519.Ed25519PrivateKey.generate())
-    stored = {"keys": [{"kid": key.kid, "d": _base64url(key.private.private_bytes_raw())}]}
-    write_private_file(path, json.dumps(stored))
-    return SigningKeys((key,))
+    keys = [_new_key(0)]
+    _write(path, keys)
+    return SigningKeys(keys, path)
 
 
-def _parse(content: str) -> SigningKeys:
+def _parse(content: str, path: pathlib.Path) -> SigningKeys:
     keys = [
         SigningKey(
             str(stored["kid"]),
             ed25519.Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(stored["d"] + "==")),
+            int(stored.get("signsFrom", 0)),
         )
         for stored in json.loads(content)["keys"]
     ]
     if not keys:
         raise ValueError("no keys")
-    return SigningKeys(tuple(keys))
+    return SigningKeys(keys, path)
 
 
 def load_or_create(home: pathlib.Path) -> SigningKeys:
@@ -140,12 +151,12 @@ def load_or_create(home: pathlib.Path) -> SigningKeys:
         ConfigurationError: the file is unreadable, readable by others, or not what this program wrote.
     """
     path = home / FILE_NAME
-    content = read_private_file(path)
+    content = private_files.read(path)
     if content is None:
         return _create(path)
     try:
-        return _parse(content)
-    except (ValueError, KeyError, TypeError) as error:
+        return _parse(content, path)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise errors.ConfigurationError(
             f"{path} does not hold signing keys. Restore it from a backup, or remove it: "
             "a new key is made, and API keys given out before are no longer valid."

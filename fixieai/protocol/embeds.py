@@ -10,6 +10,8 @@ import requests
 import urllib3
 from pydantic.dataclasses import dataclass
 
+from fixieai.protocol import embed_connections
+
 MAXIMUM_BYTES = 32 * 1024 * 1024
 _CONNECT_AND_READ_SECONDS = (5, 10)
 _TOTAL_SECONDS = 30
@@ -31,7 +33,8 @@ class Embed:
         """The bytes. Reads a `data:` URI in place and fetches any other.
 
         Raises:
-            ValueError: there is no content, the URI cannot be read, or it holds more than 32 MiB.
+            ValueError: there is no content, the URI cannot be read, it holds more than 32 MiB, or its
+                address is not on the public internet (and FIXIE_ALLOW_PRIVATE_EMBEDS is not 1).
             requests.RequestException: the server could not be reached, answered with an error
                 status, or took longer than 30 seconds.
         """
@@ -74,13 +77,12 @@ def _fetch(uri: str) -> bytes:
     if urllib.parse.urlsplit(uri).scheme not in ("http", "https"):
         raise ValueError("an embed's uri must begin with http:, https: or data:")
     deadline = time.monotonic() + _TOTAL_SECONDS
-    with requests.Session() as session:
-        # Somebody else chose this URL: it gets no proxy and no credentials (.netrc) of this machine.
-        session.trust_env = False
-        session.max_redirects = _MAXIMUM_REDIRECTS
-        with session.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response:
-            response.raise_for_status()
-            return read_at_most(response, MAXIMUM_BYTES, deadline)
+    with (
+        embed_connections.open_session(_MAXIMUM_REDIRECTS) as session,
+        session.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response,
+    ):
+        response.raise_for_status()
+        return read_at_most(response, MAXIMUM_BYTES, deadline)
 
 
 def read_at_most(response: requests.Response, maximum_bytes: int, deadline: float) -> bytes:

@@ -62,6 +62,22 @@ def acquire(home: pathlib.Path) -> HomeLock:
     return lock
 
 
+def holder(home: pathlib.Path) -> int | None:
+    """The pid of the platform that has the home now; None when none has."""
+    try:
+        descriptor = os.open(home / _FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        pid = os.pread(descriptor, 32, 0).strip()
+        return int(pid) if pid.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _lock_folder(folder: int) -> None:
     """Raises BlockingIOError when another process has it. Some file systems lock files alone."""
     try:

@@ -1,5 +1,6 @@
 """What was said in a session, line by line: the person's queries, each step, the responses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -129,3 +130,34 @@ def window(
         "limit": limit,
     }
     return [Message(*row) for row in reversed(transaction.rows(_SQL["window"], params))]
+
+
+def newest(
+    transaction: Transaction, owner_id: int, session_ids: Sequence[int], each: int, limit: int
+) -> list[Message]:
+    """The newest `each` messages of every session, in order, and `limit` in all."""
+    sql, listed = statements.with_list(_SQL["newest"], "session_ids", session_ids)
+    params: Params = {"owner_id": owner_id, "each": each, "limit": limit, **listed}
+    return [Message(*row) for row in transaction.rows(sql, params)]
+
+
+def pages(
+    transaction: Transaction, owner_id: int, session_ids: Sequence[int], span: tuple[int, int], limit: int
+) -> list[Message]:
+    """Of every session the messages behind the first position of `span`, up to its last; `limit` in all."""
+    sql, listed = statements.with_list(_SQL["pages"], "session_ids", session_ids)
+    after, until = span
+    params: Params = {"owner_id": owner_id, "after": after, "until": until, "limit": limit, **listed}
+    return [Message(*row) for row in transaction.rows(sql, params)]
+
+
+def of_ids(transaction: Transaction, owner_id: int, message_ids: Sequence[int]) -> list[Message]:
+    """Those of the owner that are still there, in any order."""
+    sql, listed = statements.with_list(_SQL["of_ids"], "message_ids", message_ids)
+    return [Message(*row) for row in transaction.rows(sql, {"owner_id": owner_id, **listed})]
+
+
+def exchange(transaction: Transaction, owner_id: int, session_id: int, query_id: int) -> list[Message]:
+    """What a query asked, and its answer when it has one."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "query_id": query_id}
+    return [Message(*row) for row in transaction.rows(_SQL["exchange"], params)]

@@ -6,7 +6,9 @@ connection itself (the checks of `Transaction` would be passed by) and cost 46 m
 
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from fixieai.storage.transaction import Value
 
 _FOLDER = pathlib.Path(__file__).parent / "sql"
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -16,3 +18,13 @@ def load(noun: str) -> Mapping[str, str]:
     """The statements of `sql/{noun}.sql` by name."""
     _, *parts = _NAME.split((_FOLDER / f"{noun}.sql").read_text("utf-8"))
     return dict(zip(parts[::2], (sql.strip().rstrip(";") for sql in parts[1::2]), strict=True))
+
+
+def with_list(sql: str, name: str, values: Sequence[Value]) -> tuple[str, dict[str, Value]]:
+    """A statement in which `(:name)` stands for a list of one value or more, and its parameters.
+
+    The last value is repeated up to a power of two, so that few different statements are prepared.
+    """
+    count = 1 << (len(values) - 1).bit_length()
+    params = {f"{name}_{number}": values[min(number, len(values) - 1)] for number in range(count)}
+    return sql.replace(f"(:{name})", f"({', '.join(f':{key}' for key in params)})"), params

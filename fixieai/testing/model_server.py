@@ -30,18 +30,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from fixieai.testing import embeddings
+
 _WORD = re.compile(r"\s*\S+\s*")
 _SECONDS_TO_START = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """A text, one word at a time. `ignores_stop`: it writes on past the stop sequences, as many models do."""
+    """A text, one word at a time. `ignores_stop`: it writes on past the stop sequences, as many models do.
+
+    `usage` is how many tokens it says it read and wrote; estimated unless given.
+    """
 
     text: str
     seconds_per_word: float = 0.0
     ignores_stop: bool = False
     finish_reason: str = "stop"
+    usage: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +170,26 @@ class ModelServer:
         return Starlette(
             routes=[
                 *(Route(path, self._answer, methods=["POST"]) for path in paths),
+                Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/v1/models", self._list_models),
+                Route("/v1/models/{model:path}", self._show_model),
                 Route("/requests", self._list_requests),
             ]
         )
 
-    async def _answer(self, request: Request) -> Response:
-        body = await request.json()
+    async def _receive(self, request: Request) -> dict[str, Any]:
+        body: dict[str, Any] = await request.json()
         connection = (request.client.host, request.client.port) if request.client else ("", 0)
         self.requests.append(ReceivedRequest(request.url.path, dict(request.headers), body, connection))
+        return body
+
+    async def _embed(self, request: Request) -> Response:
+        """Not scripted: the same text has the same vector."""
+        body = await self._receive(request)
+        return JSONResponse(embeddings.answer(body))
+
+    async def _answer(self, request: Request) -> Response:
+        body = await self._receive(request)
         if callable(self._script):
             reply = self._script(body)
         else:
@@ -180,9 +197,13 @@ class ModelServer:
         return await _respond(reply, request, body)
 
     async def _list_models(self, _: Request) -> Response:
-        return JSONResponse(
-            {"object": "list", "data": [{"id": name, "object": "model"} for name in self._models]}
-        )
+        return JSONResponse({"object": "list", "data": [_model(name) for name in self._models]})
+
+    async def _show_model(self, request: Request) -> Response:
+        name = request.path_params["model"]
+        if name in self._models:
+            return JSONResponse(_model(name))
+        return JSONResponse({"error": {"message": f"The model {name!r} does not exist"}}, 404)
 
     async def _list_requests(self, _: Request) -> Response:
         shown = [{"path": row.path, "headers": dict(row.headers), "body": row.body} for row in self.requests]
@@ -206,6 +227,10 @@ async def _respond(reply: Reply, request: Request, body: dict[str, Any]) -> Resp
     if isinstance(reply, BreaksOff):
         return _half(whole, is_clean=reply.is_clean)
     return Response(whole, media_type="application/json")
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "scripted"}
 
 
 def _half(whole: bytes, *, is_clean: bool) -> Response:
@@ -286,6 +311,8 @@ class _Answer:
 
     def _usage(self, reply: Reply) -> dict[str, int]:
         asked, said = len(json.dumps(self._body)) // 4, len(self._words(reply))
+        if isinstance(reply, Says) and reply.usage is not None:
+            asked, said = reply.usage
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 
@@ -319,7 +346,7 @@ def _call_deltas(calls: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
 def reply_from_json(value: Mapping[str, Any]) -> Reply:
     """A reply from its JSON form, which names it by its first key.
 
-    `{"says": TEXT, "seconds_per_word"?, "ignores_stop"?, "finish_reason"?}`,
+    `{"says": TEXT, "seconds_per_word"?, "ignores_stop"?, "finish_reason"?, "usage"?}`,
     `{"calls": [{"name", "arguments"}], "text"?}`, `{"fails": STATUS, "headers"?, "message"?, "error"?}`,
     `{"garbage": TEXT}`, `{"breaks_off": TEXT, "is_clean"?}`, `{"hangs": TEXT}`, `{"no_choices": true}`.
 

@@ -13,7 +13,8 @@ from fixieai.agents.agent_base import AgentBase
 from fixieai.agents.serving import guarded_app
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
-from fixieai.platform.settings import LOCAL_USERNAME, QueryLimits, Settings
+from fixieai.platform.settings import LOCAL_USERNAME, DailyLimits, QueryLimits, Settings
+from fixieai.protocol import embed_connections
 from fixieai.testing import answers
 from fixieai.testing.answers import Answer
 from fixieai.web import server
@@ -22,15 +23,25 @@ _HOST = "127.0.0.1"
 _SECONDS = 60
 _LIMITS = QueryLimits()
 _FEW_SHOT_MODEL = ModelSettings(default_model="few-shot")
+_NO_DAILY_LIMITS = DailyLimits(queries=None, storage_calls=None)
 
 
 class Platform:
-    """A running platform and its one user. Made by `platform()`."""
+    """A running platform as one of its users: the local one, unless told. Made by `platform()`."""
 
-    def __init__(self, url: str, api_key: str, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, url: str, api_key: str, stack: contextlib.ExitStack, username: str = LOCAL_USERNAME
+    ) -> None:
         self.url = url
         self.api_key = api_key
+        self.username = username
         self._stack = stack
+
+    def add_user(self, username: str) -> "Platform":
+        """Adds somebody, and gives the same platform as they see it, with an API key of theirs."""
+        self.call("POST", "/api/users", {"username": username})
+        key = self.call("POST", f"/api/users/{username}/keys", {"name": "test"})["key"]
+        return Platform(self.url, key, self._stack, username)
 
     def serve(self, agent: AgentBase, handle: str) -> str:
         """Serves the agent on a free port, registers it, and returns its id.
@@ -38,9 +49,10 @@ class Platform:
         The agent accepts this platform's tokens from now on, and only those made for this id.
         """
         agent.validate()
-        agent_id = f"{LOCAL_USERNAME}/{handle}"
+        agent_id = f"{self.username}/{handle}"
         agent._jwks_client = token.JwksClient(f"{self.url}/.well-known/jwks.json")
         agent._allowed_agent_id = agent_id
+        embed_connections.trust_platform(self.url)
         running = server.BackgroundServer(guarded_app(agent, _HOST), server.bind(_HOST, 0))
         self._stack.enter_context(running)
         self.register(handle, running.url)
@@ -48,14 +60,14 @@ class Platform:
 
     def register(self, handle: str, url: str) -> dict[str, Any]:
         """Makes an agent known that runs elsewhere."""
-        agent: dict[str, Any] = self.call("PUT", f"/api/agents/{LOCAL_USERNAME}/{handle}", {"url": url})
+        agent: dict[str, Any] = self.call("PUT", f"/api/agents/{self.username}/{handle}", {"url": url})
         return agent
 
     def ask(self, handle: str, question: str, session: str | None = None) -> Answer:
         """Asks an agent; without a session, in a new one."""
         body = {"message": {"text": question}, "session": session, "stream": True, "steps": True}
         with requests.post(
-            f"{self.url}/api/agents/{LOCAL_USERNAME}/{handle}",
+            f"{self.url}/api/agents/{self.username}/{handle}",
             json=body,
             headers=self._headers(),
             timeout=_SECONDS,
@@ -82,11 +94,19 @@ class Platform:
 
 
 @contextlib.contextmanager
-def platform(models: ModelSettings = _FEW_SHOT_MODEL, limits: QueryLimits = _LIMITS) -> Iterator[Platform]:
-    """A platform on a free port, and all that it serves, until the block ends."""
+def platform(
+    models: ModelSettings = _FEW_SHOT_MODEL,
+    limits: QueryLimits = _LIMITS,
+    daily_limits: DailyLimits = _NO_DAILY_LIMITS,
+) -> Iterator[Platform]:
+    """A platform on a free port, and all that it serves, until the block ends.
+
+    Nothing is limited by the day unless `daily_limits` are given.
+    """
     with tempfile.TemporaryDirectory(prefix="fixie-") as folder, contextlib.ExitStack() as stack:
         home = pathlib.Path(folder)
-        running = serving.background(Settings(home=home, port=0, models=models, limits=limits))
+        settings = Settings(home=home, port=0, models=models, limits=limits, daily_limits=daily_limits)
+        running = serving.background(settings)
         stack.enter_context(running)
         yield Platform(running.url, serving.local_key(home), stack)
 

@@ -69,8 +69,8 @@ def reference_of(scope: Scope) -> str:
 
 
 def headers_for(error: FixieError) -> dict[str, str]:
-    """`Retry-After` (whole seconds) and `WWW-Authenticate`, where the error calls for them."""
-    headers = {}
+    """Its own, and `Retry-After` (whole seconds) and `WWW-Authenticate`, where it calls for them."""
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if error.status == HTTPStatus.UNAUTHORIZED:

@@ -1,9 +1,13 @@
 """OAuth against a provider and a user storage over real HTTP."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
+import logging
 import pathlib
+import subprocess
+import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -138,6 +142,28 @@ def test_a_provider_may_have_a_query_of_its_own(case: Case) -> None:
     assert case.begin()["tenant"] == "1"
 
 
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "https"])
+def test_a_provider_on_this_machine_may_be_without_tls(case: Case, scheme: str) -> None:
+    case.handler._params.auth_uri = f"{scheme}://localhost:9000/ask"
+    assert case.handler.get_authorization_url().startswith(f"{scheme}://localhost:9000/ask?")
+
+
+@pytest.mark.parametrize("place", ["", "auth.example/ask", "javascript:alert(1)", "ftp://auth.example"])
+def test_what_is_no_page_is_no_link(case: Case, place: str) -> None:
+    case.handler._params.auth_uri = place
+    with pytest.raises(ValueError, match="auth_uri"):
+        case.handler.get_authorization_url()
+    assert case.provider.stored == {}
+
+
+def test_people_come_back_to_where_their_browsers_reach_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = OAuthParams("i", "s", "https://p.example/a", "https://p.example/t", ["x"])
+    claims = VerifiedTokenClaims("o/a", False, "t", "http://127.0.0.1:9999")
+    assert OAuthHandler(params, claims)._redirect_uri == "http://127.0.0.1:9999/oauth"
+    monkeypatch.setenv("FIXIE_PUBLIC_URL", "https://fixie.example.com/")
+    assert OAuthHandler(params, claims)._redirect_uri == "https://fixie.example.com/oauth"
+
+
 # The way back
 
 
@@ -222,6 +248,25 @@ def test_an_answer_without_a_token_is_an_error(case: Case, what: str) -> None:
         case.handler.authorize(case.begin()["state"], "the-code")
     assert "_oauth_token" not in case.provider.stored
     assert not any(secret in str(caught.value) for secret in ("the-secret", "the-code", "query-token"))
+
+
+def test_nothing_secret_is_logged_at_any_level(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    case.provider.answers = [
+        (200, JSON, '{"access_token": "first-token", "refresh_token": "renewal-token", "expires_in": 1}'),
+        (200, JSON, '{"access_token": "second-token", "refresh_token": "rotated-token"}'),
+    ]
+    case.handler.authorize(case.begin()["state"], "the-code")
+    assert case.handler.user_token() == "second-token"
+    secrets = ("the-secret", "the-code", "first-token", "renewal-token", "second-token", "rotated-token")
+    assert not [secret for secret in secrets if secret in caplog.text]
+
+
+def test_who_comes_back_without_a_code_can_still_use_the_link(case: Case) -> None:
+    state = case.begin()["state"]
+    with pytest.raises(ValueError, match="without a code"):
+        case.handler.authorize(state, "")
+    case.handler.authorize(state, "code")
 
 
 def test_a_state_is_good_once(case: Case) -> None:
@@ -336,6 +381,17 @@ def test_a_token_that_was_renewed_elsewhere_meanwhile_is_taken(case: Case) -> No
     assert case.handler._token_renewed_elsewhere(stored) == "renewed elsewhere"
 
 
+def test_of_many_queries_at_once_one_renews(case: Case) -> None:
+    case.store_token(expiry=ago(hours=1), refresh_token="r")
+    granted = {"access_token": "new", "refresh_token": "rotated", "expires_in": 60}
+    refused = (400, JSON, '{"error": "invalid_grant"}')
+    case.provider.answers = [(200, JSON, json.dumps(granted)), refused]
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        tokens = list(threads.map(lambda _: case.handler.user_token(), range(8)))
+    assert tokens == ["new"] * 8
+    assert len(case.provider.forms) == 1
+
+
 MALFORMED = [
     '"no json"', "5", "[]", '"null"', '"[]"', '"5"', '"{}"', json.dumps('{"access_token": "t"}'),
     json.dumps('{"access_token": 5, "expiry": null, "refresh_token": null}'),
@@ -408,6 +464,15 @@ def test_an_anonymous_query_cannot_give_permission() -> None:
     with pytest.raises(AgentException) as caught:
         OAuthHandler(OAuthParams("i", "s", "a", "t", []), VerifiedTokenClaims("o/a", True, "t"))
     assert caught.value.http_status_code == 400
+
+
+def test_agents_without_oauth_do_not_pay_for_it() -> None:
+    program = "import fixieai, sys; fixieai.CodeShotAgent, fixieai.OAuthHandler; print(sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert "fixieai.agents.oauth" in loaded
+    assert "oauthlib" not in loaded
 
 
 def test_requests_mock_answers_for_the_provider(requests_mock: requests_mocking.Mocker) -> None:

@@ -45,7 +45,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
+        content = self.rfile.read(length)
+        is_form = str(self.headers.get("Content-Type")).startswith("multipart/")
+        body = content if is_form else json.loads(content) if content else None
         self.platform.seen.append(Seen(self.command, self.path, dict(self.headers), body))
         reply = self.platform.replies.pop(0) if self.platform.replies else Reply(500, b"nothing in line")
         self.send_response(reply.status)

@@ -16,7 +16,7 @@ import requests
 import fixieai
 from fixieai import testing
 from fixieai.errors import ConfigurationError
-from fixieai.platform import serving, signing_keys
+from fixieai.platform import private_files, serving
 
 
 class Process:
@@ -142,7 +142,7 @@ def test_a_secret_that_cannot_be_written_names_its_file_and_leaves_nothing(tmp_p
     path.mkdir()
 
     with pytest.raises(ConfigurationError, match="api_key cannot be opened for writing"):
-        signing_keys.write_private_file(path, "secret")
+        private_files.write(path, "secret")
 
     assert list(tmp_path.iterdir()) == [path]
 

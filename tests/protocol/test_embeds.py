@@ -68,6 +68,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def _private_embeds_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test server is on this machine."""
+    monkeypatch.setenv("FIXIE_ALLOW_PRIVATE_EMBEDS", "1")
+
+
 @pytest.fixture(scope="module")
 def files() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)

@@ -60,6 +60,7 @@ async def test_every_released_schema_comes_up_with_its_data(
     said = await database.read(messages.page, ann.id, session.id, 0, 10)
     assert [(message.position, message.text) for message in said] == [(1, "Roll a d20"), (2, "12")]
     assert await database.read(user_storage.get, ann.id, "ann/dice", "last") == "12"
+    assert await database.read(user_storage.used, ann.id, "ann/dice") == user_storage.Used(keys=1, bytes=6)
     await database.close()
     fresh = tmp_path / "fresh.db"
     await (await connect(sqlite_url(fresh))).close()

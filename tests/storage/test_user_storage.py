@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fixieai import errors
 from fixieai.storage import sqlite_connection, user_storage, users
 from fixieai.storage.sqlite_connection import SqliteTransaction
-from fixieai.storage.user_storage import Item
+from fixieai.storage.user_storage import Item, Key, Quota, Used
 
 _KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 _agents = (f"ann/agent-{number}" for number in itertools.count())
@@ -104,3 +105,78 @@ def test_a_value_of_megabytes_is_stored_whole(
     value = '"' + "ü" * 3_000_000 + '"'
     user_storage.put(transaction, ann, "ann/dice", "large", value)
     assert user_storage.get(transaction, ann, "ann/dice", "large") == value
+
+
+def _counted(transaction: SqliteTransaction, owner_id: int, agent_id: str) -> Used:
+    """By looking at every key."""
+    keys = user_storage.keys(transaction, owner_id, agent_id, None, 1_000)
+    return Used(len(keys), sum(key.size for key in keys))
+
+
+_CHANGES = st.lists(st.tuples(st.sampled_from(["a", "b", "é", "日本"]), st.none() | _KEYS), max_size=20)
+
+
+@settings(deadline=None, max_examples=60)
+@given(_CHANGES, st.integers(0, 4), st.integers(0, 60))
+def test_what_is_held_is_counted_exactly_and_never_beyond_the_quota(
+    shared: SqliteTransaction, changes: list[tuple[str, str | None]], keys: int, most_bytes: int
+) -> None:
+    owner_id, agent_id, values = _ann(shared), next(_agents), dict[str, str]()
+    quota = Quota(keys, most_bytes)
+    for key, value in changes:
+        if value is None:
+            assert user_storage.delete(shared, owner_id, agent_id, key) == (values.pop(key, None) is not None)
+            continue
+        wanted = values | {key: value}
+        is_more = _bytes(wanted) > _bytes(values)
+        fits = len(wanted) <= max(keys, len(values)) and (_bytes(wanted) <= most_bytes or not is_more)
+        try:
+            user_storage.put(shared, owner_id, agent_id, key, value, quota)
+        except errors.StorageFull:
+            assert not fits
+        else:
+            assert fits
+            values = wanted
+    assert {item.key: item.value for item in user_storage.page(shared, owner_id, agent_id, None, 9)} == values
+    used = user_storage.used(shared, owner_id, agent_id)
+    assert used == _counted(shared, owner_id, agent_id) == Used(len(values), _bytes(values))
+
+
+def _bytes(values: dict[str, str]) -> int:
+    return sum(len((key + value).encode()) for key, value in values.items())
+
+
+def test_what_shrinks_is_never_refused(transaction: SqliteTransaction, ann: int) -> None:
+    user_storage.put(transaction, ann, "ann/dice", "key", "x" * 100)
+    lowered = Quota(keys=0, bytes=10)
+    user_storage.put(transaction, ann, "ann/dice", "key", "x" * 50, lowered)
+    with pytest.raises(errors.StorageFull, match=r"1 keys of 53 bytes.*10 bytes \(FIXIE_STORAGE_BYTES\)"):
+        user_storage.put(transaction, ann, "ann/dice", "key", "x" * 51, lowered)
+    with pytest.raises(errors.StorageFull, match=r"0 keys \(FIXIE_STORAGE_KEYS\)"):
+        user_storage.put(transaction, ann, "ann/dice", "other", "", lowered)
+    assert user_storage.delete(transaction, ann, "ann/dice", "key")
+    assert user_storage.used(transaction, ann, "ann/dice") == Used(0, 0)
+
+
+def test_an_agent_that_is_renamed_keeps_what_it_kept(
+    transaction: SqliteTransaction, ann: int, bob: int
+) -> None:
+    for person, value in ((ann, "of ann"), (bob, "of bob")):
+        user_storage.put(transaction, person, "ann/dice", "key", value)
+    user_storage.put(transaction, bob, "ann/cubes", "left by one that is gone", "1")
+    user_storage.put(transaction, bob, "ann/other", "key", "other")
+    user_storage.rename_agent(transaction, "ann/dice", "ann/cubes")
+    for person, value in ((ann, "of ann"), (bob, "of bob")):
+        assert user_storage.page(transaction, person, "ann/cubes", None, 9) == [Item("key", value)]
+        assert user_storage.used(transaction, person, "ann/cubes") == Used(1, 9)
+        assert user_storage.page(transaction, person, "ann/dice", None, 9) == []
+        assert user_storage.used(transaction, person, "ann/dice") == Used(0, 0)
+    assert user_storage.get(transaction, bob, "ann/other", "key") == "other"
+
+
+def test_items_between_two_keys_are_those_of_the_list(transaction: SqliteTransaction, ann: int) -> None:
+    for key in ("a", "b", "c", "d"):
+        user_storage.put(transaction, ann, "ann/dice", key, key.upper())
+    found = user_storage.between(transaction, ann, "ann/dice", "b", "c")
+    assert found == [Item("b", "B"), Item("c", "C")]
+    assert user_storage.keys(transaction, ann, "ann/dice", "b", 1) == [Key("c", 2)]

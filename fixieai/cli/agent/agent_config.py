@@ -16,14 +16,15 @@ FILE_NAME = "agent.yaml"
 DEFAULT_ENTRY_POINT = "main:agent"
 HANDLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _ENTRY_POINT = re.compile(r"[\w.]+:\w+")
-_TEXTS = ("handle", "name", "description", "more_info_url", "entry_point", "deployment_url")
+_TEXTS = ("handle", "owner", "name", "description", "more_info_url", "entry_point", "deployment_url")
 
 
 @dataclass
 class AgentConfig:
     """The file's contents. Keys that are not ours stay in `other`, and in the file.
 
-    `public` is deprecated; `deployment_url` says where an agent runs that is served by other means.
+    `public` is deprecated; `deployment_url` says where an agent runs that is served by other means;
+    `owner` is an organisation whose agent it is, or None: it is the user's own.
     """
 
     handle: str
@@ -33,7 +34,13 @@ class AgentConfig:
     entry_point: str = DEFAULT_ENTRY_POINT
     deployment_url: str | None = None
     public: bool | None = None
+    owner: str | None = None
     other: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def agent_id(self) -> str:
+        """What clients call it: the handle, behind its owner if that is an organisation."""
+        return f"{self.owner}/{self.handle}" if self.owner else self.handle
 
     @property
     def module(self) -> str:
@@ -109,5 +116,7 @@ def _problem(content: dict[Any, Any]) -> str | None:
         return "the line `handle: NAME` is missing"
     if content.get("public") is not None and not isinstance(content["public"], bool):
         return "public must be true or false"
+    if content.get("owner") and not HANDLE.fullmatch(content["owner"]):
+        return f"the owner {content['owner']!r} is no organisation's name"
     entry_point = content.get("entry_point") or DEFAULT_ENTRY_POINT
     return handle_problem(content["handle"]) or entry_point_problem(entry_point)

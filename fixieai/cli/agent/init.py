@@ -39,6 +39,21 @@ def init_agent(
     create(agent_config.path_of(path), {**given, "more_info_url": more_info_url}, requirement)
 
 
+def load_or_create(file: pathlib.Path) -> AgentConfig:
+    """The agent.yaml `file`; at a terminal, where there is none, one that is made now.
+
+    Raises:
+        UsageError: there is none.
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return agent_config.load(file)
+    except FileNotFoundError:
+        if sys.stdin.isatty() and click.confirm(f"There is no {file}. Create an agent there?", default=True):
+            return create(file, {})
+        raise click.UsageError(f"there is no {file}: `fixie init` creates one") from None
+
+
 def create(
     file: pathlib.Path, given: dict[str, str | None], requirements: tuple[str, ...] = ()
 ) -> AgentConfig:

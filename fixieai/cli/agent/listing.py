@@ -1,9 +1,12 @@
 """Agents on the platform: `fixie agent list`, `show`, `register` and `delete`."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from fixieai import errors
 from fixieai.cli import output
 from fixieai.client.client import FixieClient
 
@@ -14,6 +17,7 @@ _LABELS = {
     "type": "Type",
     "status": "Status",
     "url": "Served at",
+    "environment": "Runs",
     "published": "Published",
     "created": "Created",
     "modified": "Modified",
@@ -44,7 +48,8 @@ def _row(agent: dict[str, Any], verbose: bool) -> tuple[str, ...]:
 @click.argument("agent_id")
 def show(agent_id: str) -> None:
     """Show what the platform knows about AGENT_ID, which is HANDLE or OWNER/HANDLE."""
-    about = FixieClient().get_agent(agent_id).get_metadata()
+    client = FixieClient()
+    about = client.get_agent(agent_id).get_metadata()
     click.echo(f"Agent: {about['agentId']}")
     for key, label in _LABELS.items():
         value = about.get(key)
@@ -52,6 +57,25 @@ def show(agent_id: str) -> None:
             output.say(f"{label}: {value}")
     for query in about.get("queries") or ():
         output.say(f"Sample query: {query}")
+    with contextlib.suppress(errors.NotFound):  # somebody else's: what runs there is not told
+        for revision in _revisions_to_current(client, about["agentId"]):
+            output.say(_state(revision))
+
+
+def _revisions_to_current(client: FixieClient, agent_id: str) -> Iterator[dict[str, Any]]:
+    """The current revision, after those that are newer."""
+    for revision in client.get_agent_revisions(agent_id):
+        yield revision
+        if revision["isCurrent"]:
+            return
+
+
+def _state(revision: dict[str, Any]) -> str:
+    kind = "Current revision" if revision["isCurrent"] else "Newer revision"
+    where = revision.get("url") or f"code for {revision.get('environment')}"
+    state = f"{revision['status']}: {revision['problem']}" if revision.get("problem") else revision["status"]
+    served = ", as long as its program runs" if revision.get("isServed") else ""
+    return f"{kind}: {revision['id']}, {where}{served} ({state})"
 
 
 @click.command(short_help="Tell the platform where an agent is served.")
@@ -61,7 +85,10 @@ def show(agent_id: str) -> None:
 def register(handle: str, url: str, description: str | None) -> None:
     """Register your agent HANDLE, served at URL by any program that speaks the agent protocol."""
     agent = FixieClient().get_agent(handle)
-    agent.register(url, **({"description": description} if description else {}))
+    if description:
+        agent.register(url, description=description)
+    else:
+        agent.register(url)
     about = agent.get_metadata()
     click.echo(f"Registered {about['agentId']} ({about['type']}) at {about['url']}")
 

@@ -1,7 +1,8 @@
 """Loads the agent of a folder: its agent.yaml, its .env, the object its entry point names.
 
-python -m fixieai.cli.agent.loader             loads and validates the agent in this folder
-python -m fixieai.cli.agent.loader FD [FILE]   ... and serves it on the socket of that number
+python -m fixieai.cli.agent.loader                    loads and validates the agent in this folder
+python -m fixieai.cli.agent.loader - FILE             ... whose agent.yaml has another name
+python -m fixieai.cli.agent.loader FD [FILE [HOST]]   ... and serves it on the socket of that number
 uvicorn fixieai.cli.agent.loader:uvicorn_app_factory --factory
 """
 
@@ -18,7 +19,7 @@ from fixieai import errors
 from fixieai.cli import lifeline
 from fixieai.cli.agent import agent_config, env_file
 
-_ANY_HOST = "0.0.0.0"  # noqa: S104 - whoever runs uvicorn says where it listens
+ANY_HOST = "0.0.0.0"  # noqa: S104 - whoever runs uvicorn says where it listens
 _SECONDS_TO_START = 1.0
 
 
@@ -27,7 +28,7 @@ def uvicorn_app_factory() -> ASGIApp:
 
     With FIXIE_REFRESH_ON_STARTUP=true the platform is told, a second later, to shake hands with it again.
     """
-    app = _app(agent_config.FILE_NAME, _ANY_HOST)
+    app = _app(agent_config.FILE_NAME, ANY_HOST)
     if os.environ.get("FIXIE_REFRESH_ON_STARTUP") == "true":
         handle = agent_config.load(pathlib.Path(agent_config.FILE_NAME)).handle
         timer = threading.Timer(_SECONDS_TO_START, _refresh, [handle])
@@ -56,11 +57,12 @@ def _app(file_name: str, host: str) -> ASGIApp:
     return serving.guarded_app(entry_point.load(agent_config.load(folder / file_name)), host)
 
 
-def _serve(number: int, file_name: str) -> None:
+def _serve(number: int, file_name: str, host: str | None) -> None:
+    """`host` is the address whose callers it answers, where that is not the socket's: behind a tunnel."""
     from fixieai.web import server  # noqa: PLC0415 - not needed to validate
 
     listening = socket.socket(fileno=number)
-    app = _loaded(file_name, listening.getsockname()[0])
+    app = _loaded(file_name, host or listening.getsockname()[0])
     server.run_foreground(app, listening, on_started=lifeline.tell_ready)
 
 
@@ -76,11 +78,12 @@ def _loaded(file_name: str, host: str) -> ASGIApp:
 
 def main() -> None:
     """Loads and validates, and with the number of a listening socket serves on it until SIGTERM."""
-    file_name = (sys.argv[2:] or [agent_config.FILE_NAME])[0]
-    if len(sys.argv) > 1:
-        _serve(int(sys.argv[1]), file_name)
+    number, file_name, host, *_ = [*sys.argv[1:], *(None,) * 3]
+    file_name = file_name or agent_config.FILE_NAME
+    if number is None or number == "-":
+        _loaded(file_name, ANY_HOST)
     else:
-        _loaded(file_name, _ANY_HOST)
+        _serve(int(number), file_name, host)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """One agent being served on this machine: its process, its address, its entry at the platform."""
 
-import contextlib
 import pathlib
 import socket
 from collections.abc import Mapping
@@ -10,7 +9,9 @@ from typing import IO, Self
 
 from fixieai import errors
 from fixieai.cli import processes
+from fixieai.cli.agent import deployed_agent
 from fixieai.cli.agent.agent_config import AgentConfig
+from fixieai.cli.agent.place import Place
 from fixieai.client.client import FixieClient
 from fixieai.web import server
 
@@ -35,15 +36,25 @@ class ServedAgent:
     """
 
     def __init__(
-        self, client: FixieClient, source: Source, listening: socket.socket, log: IO[bytes] | None = None
+        self,
+        client: FixieClient,
+        source: Source,
+        listening: socket.socket,
+        log: IO[bytes] | None = None,
+        *,
+        callers_of: str | None = None,
     ) -> None:
+        """`callers_of` is the address whose callers are answered, where it is not the socket's own."""
         self._client = client
         self._source = source
         self._listening = listening
         self._log = log
-        self.agent_id = f"{client.get_current_username()}/{source.config.handle}"
+        self._callers_of = callers_of
+        owner = source.config.owner or client.get_current_username()
+        self.agent_id = f"{owner}/{source.config.handle}"
         self.url = server.url_of(listening)
         self._child: processes.Child | None = None
+        self._place = Place(client, self.agent_id, _about(source.config))
         self.registrations = 0
 
     def __enter__(self) -> Self:
@@ -54,7 +65,7 @@ class ServedAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with processes.uninterrupted():
-            self._unregister()
+            self._place.leave()
             self.stop()
             self._listening.close()
 
@@ -63,6 +74,11 @@ class ServedAgent:
         """How the process ended; None while it runs."""
         return self._child.exit_code if self._child else None
 
+    @property
+    def problem(self) -> str | None:
+        """Why the platform does not send queries here any more; None while it does."""
+        return self._place.problem
+
     def start(self) -> None:
         """Starts the process; `register` waits for it."""
         variables = {
@@ -70,7 +86,8 @@ class ServedAgent:
             "FIXIE_API_URL": self._client.url,
             "FIXIE_ALLOWED_AGENT_ID": self.agent_id,
         }
-        arguments = (_LOADER, str(self._listening.fileno()), self._source.file.name)
+        arguments = [_LOADER, str(self._listening.fileno()), self._source.file.name]
+        arguments += [self._callers_of] if self._callers_of else []
         self._child = processes.Child(
             arguments, variables, folder=self._source.file.parent, listening=self._listening, log=self._log
         )
@@ -93,20 +110,19 @@ class ServedAgent:
         """
         if self._child is None or self._child.wait_until_ready(_LOAD_SECONDS) is None:
             raise errors.AgentUnavailable(f"{self.agent_id} could not be started")
-        config = self._source.config
-        about = {"description": config.description, "moreInfoUrl": config.more_info_url}
-        if config.name is not None:
-            about["name"] = config.name
-        self._client.get_agent(self.agent_id).register(self.url, **about)
+        self._place.register(self.url)
         self.registrations += 1
 
-    def sample_query(self) -> str | None:
-        """A question that the agent says it answers."""
-        return next(iter(self._client.get_agent(self.agent_id).queries or ()), None)
+    def move(self, url: str) -> None:
+        """The platform finds the agent at `url` from now on. Raises as `register`."""
+        self._place.register(url)
+        self.url = url
 
-    def _unregister(self) -> None:
-        """Says that the agent no longer runs, unless it was registered elsewhere meanwhile."""
-        with contextlib.suppress(errors.FixieError):  # the platform is gone, or stopping
-            agent = self._client.get_agent(self.agent_id)
-            if agent.valid and agent.get_metadata().get("url") == self.url:
-                agent.register(None)
+    def sample_query(self) -> str | None:
+        """A command that asks the agent what it says it answers."""
+        return deployed_agent.sample_query(self._client, self.agent_id)
+
+
+def _about(config: AgentConfig) -> dict[str, str]:
+    named = {} if config.name is None else {"name": config.name}
+    return {"description": config.description, "moreInfoUrl": config.more_info_url, **named}

@@ -21,7 +21,7 @@ class SourceWatch:
     def _look(self) -> dict[str, tuple[int, int]]:
         found = {}
         for folder, folders, files in os.walk(self._folder):
-            folders[:] = [name for name in folders if not _is_skipped(folder, name)]
+            folders[:] = [name for name in folders if not is_skipped(folder, name)]
             for file in files:
                 stamp = _stamp(pathlib.Path(folder, file)) if file.endswith(".py") else None
                 if stamp is not None:
@@ -37,6 +37,7 @@ def _stamp(path: pathlib.Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _is_skipped(folder: str, name: str) -> bool:
+def is_skipped(folder: str | pathlib.Path, name: str) -> bool:
+    """Whether a folder holds nothing that was written for the agent: hidden, made, or installed."""
     is_environment = pathlib.Path(folder, name, "pyvenv.cfg").exists()
     return name.startswith(".") or name in _SKIPPED or is_environment

@@ -4,6 +4,29 @@ from fixieai.cli import lazy
 from fixieai.cli.lazy import Entry
 
 _LOCAL = "fixieai.cli.platform.local"
+_USERS = "fixieai.cli.platform.users"
+_KEYS = "fixieai.cli.platform.keys"
+
+users = lazy.group(
+    "users",
+    "Who may use this platform.",
+    {
+        "add": Entry(f"{_USERS}:add", "Adds somebody, and prints a link for them."),
+        "list": Entry(f"{_USERS}:list_users", "Lists everybody."),
+        "invite": Entry(f"{_USERS}:invite", "Prints a new link for somebody who forgot the password."),
+        "remove": Entry(f"{_USERS}:remove", "Removes somebody, with all that is theirs."),
+    },
+)
+
+keys = lazy.group(
+    "keys",
+    "API keys of this platform.",
+    {
+        "create": Entry(f"{_KEYS}:create", "Prints a new API key."),
+        "list": Entry(f"{_KEYS}:list_keys", "Lists somebody's API keys."),
+        "revoke": Entry(f"{_KEYS}:revoke", "Ends an API key at once."),
+    },
+)
 
 platform = lazy.group(
     "platform",
@@ -11,5 +34,8 @@ platform = lazy.group(
     {
         "serve": Entry(f"{_LOCAL}:serve", "Serves the platform until it is stopped."),
         "key": Entry(f"{_LOCAL}:key", "Prints the local user's API key."),
+        "users": Entry(f"{__name__}:users", "Who may use this platform."),
+        "keys": Entry(f"{__name__}:keys", "API keys of this platform."),
+        "rotate-keys": Entry(f"{_KEYS}:rotate", "Makes a new key that signs API keys and query tokens."),
     },
 )

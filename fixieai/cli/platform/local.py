@@ -1,25 +1,15 @@
 """`fixie platform serve` and `fixie platform key`."""
 
 import pathlib
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
 from fixieai import credentials
 from fixieai.cli import lifeline, processes
+from fixieai.cli.platform import reaching
 from fixieai.platform import serving
 
 DEFAULT_PORT = 8180
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _home_option(command: _Command) -> _Command:
-    return click.option(
-        "--home",
-        type=click.Path(file_okay=False, path_type=pathlib.Path),
-        help="The folder of the platform's data. Default: FIXIE_HOME, or the user's data folder.",
-    )(command)
 
 
 @click.command(short_help="Serves the platform until it is stopped.")
@@ -27,7 +17,7 @@ def _home_option(command: _Command) -> _Command:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one."
 )
-@_home_option
+@reaching.home_option
 def serve(host: str, port: int, home: pathlib.Path | None) -> None:
     """Serves the platform until it is stopped with Ctrl-C or SIGTERM.
 
@@ -45,7 +35,7 @@ def serve(host: str, port: int, home: pathlib.Path | None) -> None:
 
 
 @click.command(short_help="Prints the local user's API key.")
-@_home_option
+@reaching.home_option
 def key(home: pathlib.Path | None) -> None:
     """Prints the API key of the local user and nothing else; makes one when there is none yet."""
     click.echo(serving.local_key(home or credentials.home_path()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import pydantic
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -9,6 +10,7 @@ from starlette.routing import Route
 from fixieai import errors
 from fixieai.platform.auth import Caller, QueryCaller
 from fixieai.platform.services import platform_of
+from fixieai.web import problems
 
 PublicEndpoint = Callable[[Request], Awaitable[Response]]
 UserEndpoint = Callable[[Request, Caller], Awaitable[Response]]
@@ -28,14 +30,31 @@ def public(path: str, endpoint: PublicEndpoint, *methods: str) -> Route:
     return Route(path, endpoint, methods=list(methods), name="public")
 
 
-def for_users(path: str, endpoint: UserEndpoint, *methods: str) -> Route:
-    """A person, by API key."""
+def for_users(
+    path: str, endpoint: UserEndpoint, *methods: str, render: problems.ErrorRenderer | None = None
+) -> Route:
+    """A person, by API key. `render` gives refusals a shape of their own."""
 
     async def authenticated(request: Request) -> Response:
         caller = await platform_of(request).auth.authenticate(bearer_token(request))
         return await endpoint(request, caller)
 
-    return Route(path, authenticated, methods=list(methods), name="user")
+    served = authenticated if render is None else _rendering(authenticated, render)
+    return Route(path, served, methods=list(methods), name="user")
+
+
+def _rendering(endpoint: PublicEndpoint, render: problems.ErrorRenderer) -> PublicEndpoint:
+    async def rendered(request: Request) -> Response:
+        reference = problems.reference_of(request.scope)
+        try:
+            return await endpoint(request)
+        except pydantic.ValidationError as error:
+            return render(problems.from_validation(error), reference)
+        except errors.FixieError as error:
+            problems.log_failure(error, reference)
+            return render(error, reference)
+
+    return rendered
 
 
 def for_agents(path: str, endpoint: AgentEndpoint, *methods: str) -> Route:

@@ -11,10 +11,20 @@ from starlette.responses import Response
 from fixieai import errors
 
 _PAGE = "index.html"
+_ACCOUNT_PAGE = "account.html"
+_SCHEMA_BROWSER = "graphql.html"
 _MEDIA_TYPES = {
     _PAGE: "text/html",
+    _ACCOUNT_PAGE: "text/html",
+    "account.css": "text/css",
+    "account.js": "text/javascript",
     "api.js": "text/javascript",
     "conversation.js": "text/javascript",
+    _SCHEMA_BROWSER: "text/html",
+    "graphql.css": "text/css",
+    "graphql.js": "text/javascript",
+    "graphql_editor.js": "text/javascript",
+    "graphql_schema.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "playground.css": "text/css",
     "playground.js": "text/javascript",
@@ -55,6 +65,15 @@ def _load(content: bytes, media_type: str) -> _File:
 async def show_page(request: Request) -> Response:
     """At every address of the page: what to show there, its script finds out with a key."""
     return _respond(request, _PAGE)
+
+
+async def show_schema_browser(request: Request) -> Response:
+    return _respond(request, _SCHEMA_BROWSER)
+
+
+async def show_account_page(request: Request) -> Response:
+    """For signing in, for what a command line asks, for one's keys: the script sees which by the address."""
+    return _respond(request, _ACCOUNT_PAGE)
 
 
 async def show_file(request: Request) -> Response:

@@ -70,17 +70,22 @@ def _error_json(event: Event) -> dict[str, str] | None:
 
 
 async def ask_agent(request: Request, caller: Caller) -> Response:
-    """Path: `owner/handle`, a bare handle, or `None` for whichever agent the session or the router says."""
+    """Path: `owner/handle`, a bare handle, or `None` for whichever agent the session or the router says.
+
+    What keeps a query from beginning is told by the status, also of a stream.
+    """
     owner, handle = request.path_params.get("owner"), request.path_params["handle"]
     body = await inputs.read_body(request, _QUERY)
     message = _message(body["message"])
-    run = await platform_of(request).sessions.ask(
+    platform = platform_of(request)
+    run = await platform.sessions.ask(
         caller, f"{owner}/{handle}" if owner else handle, body.get("session"), message
     )
+    headers = platform.usage.query_headers(await run.begun())
     if body.get("stream"):
         lines = _lines(run, shows_steps=body.get("steps", False))
-        return StreamingResponse(lines, media_type="application/x-ndjson")
-    return await _whole(run)
+        return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
+    return await _whole(run, headers)
 
 
 def _message(body: QueryMessage) -> Message:
@@ -101,12 +106,11 @@ async def _lines(run: Run, *, shows_steps: bool) -> AsyncIterator[bytes]:
         yield json.dumps(content).encode("utf-8") + b"\n"
 
 
-async def _whole(run: Run) -> Response:
+async def _whole(run: Run, headers: dict[str, str]) -> Response:
     event = await run.result()
     failure = event.failure
-    headers = None
     if failure is not None and failure.retry_after is not None:
-        headers = {"Retry-After": str(max(1, math.ceil(failure.retry_after)))}
+        headers["Retry-After"] = str(max(1, math.ceil(failure.retry_after)))
     return JSONResponse(
         {"error": None, **event_json(event), "session": run.session},
         status_code=failure.status if failure else 200,

@@ -1,7 +1,7 @@
 """`/api/userstorage/{owner}/{handle}[/{key}]`, for the agent of that id alone."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pydantic
 from starlette.convertors import Convertor, register_url_convertor
@@ -13,11 +13,7 @@ from fixieai import errors
 from fixieai.platform.auth import QueryCaller
 from fixieai.platform.endpoints import inputs
 from fixieai.platform.services import platform_of
-from fixieai.platform.user_storage import UserStorage
-from fixieai.storage.user_storage import Item
-
-# Values are of 1 MiB each at most, and a piece of the list is in memory at once.
-_PIECE = 100
+from fixieai.storage.user_storage import Item, Key
 
 
 class StoredValue(TypedDict):
@@ -55,30 +51,35 @@ def _key(request: Request, caller: QueryCaller) -> str:
 
 
 async def list_values(request: Request, caller: QueryCaller) -> Response:
-    """The original's plain list of all there is; with `?limit=` a page of it, from behind `?after=` on."""
+    """The original's plain list of all there is; with `?limit=` a page of it, from behind `?after=` on.
+
+    With `?values=false` it is of keys alone.
+    """
     _check_agent(request, caller)
-    is_page = "limit" in request.query_params
-    limit = inputs.page_size(request) if is_page else _PIECE
+    limit = inputs.page_size(request) if "limit" in request.query_params else None
+    after = request.query_params.get("after")
     storage = platform_of(request).user_storage
-    items = await storage.page(caller, request.query_params.get("after"), limit)
-    if is_page or len(items) < limit:
-        return JSONResponse([_item_json(item) for item in items])
-    return StreamingResponse(_all_items(storage, caller, items), media_type="application/json")
+    pieces: AsyncIterator[Sequence[Item | Key]] = storage.item_pieces(caller, after, limit)
+    if request.query_params.get("values") == "false":
+        pieces = storage.key_pieces(caller, after, limit)
+    first = await anext(pieces, None)
+    return StreamingResponse(_json_list(first, pieces), media_type="application/json")
 
 
-def _item_json(item: Item) -> dict[str, str]:
-    return {"key": item.key, "value": item.value}
-
-
-async def _all_items(storage: UserStorage, caller: QueryCaller, items: list[Item]) -> AsyncIterator[str]:
-    """From the first `items` on to the last, with no more than a piece of the list in memory."""
+async def _json_list(
+    piece: Sequence[Item | Key] | None, pieces: AsyncIterator[Sequence[Item | Key]]
+) -> AsyncIterator[str]:
+    """With no more than a piece of the list in memory."""
     separator = "["
-    while items:
-        for item in items:
-            yield separator + json.dumps(_item_json(item))
-            separator = ","
-        items = await storage.page(caller, items[-1].key, _PIECE)
-    yield "]"
+    while piece:
+        yield separator + json.dumps([_entry_json(entry) for entry in piece])[1:-1]
+        separator = ","
+        piece = await anext(pieces, None)
+    yield "[]" if separator == "[" else "]"
+
+
+def _entry_json(entry: Item | Key) -> dict[str, str]:
+    return {"key": entry.key, "value": entry.value} if isinstance(entry, Item) else {"key": entry.key}
 
 
 async def get_value(request: Request, caller: QueryCaller) -> Response:

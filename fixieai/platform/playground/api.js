@@ -78,14 +78,23 @@ export async function signIn(apiKey) {
   }
 }
 
-async function send(method, path, { body, signal } = {}) {
+/** The response, whatever its status. Throws Unreachable. */
+async function respond(method, path, { body, signal } = {}) {
   const headers = {};
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   const options = { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store", redirect: "error" };
-  const response = await fetch(path, options).catch((error) => {
+  return fetch(path, options).catch((error) => {
     throw signal?.aborted ? error : new Unreachable("The platform does not answer.");
   });
+}
+
+export function post(path, body, signal) {
+  return respond("POST", path, { body, signal });
+}
+
+async function send(method, path, options) {
+  const response = await respond(method, path, options);
   if (response.ok) return response;
   const content = await response.json().catch(() => null);
   throw new Refused(response.status, content?.error?.message ?? `The platform answered ${response.status}.`);

@@ -1,39 +1,67 @@
--- name: upsert
+-- name: insert
 INSERT INTO agents (
-    id, owner_id, handle, name, description, more_info_url, url, type, status,
-    metadata, queries, published, created, modified
+    id, owner_id, handle, name, description, more_info_url, type, status, metadata, queries, published,
+    query_url, func_url, refresh_status, created, modified
 ) VALUES (
     :id, :owner_id, :handle, coalesce(:name, ''), coalesce(:description, ''), coalesce(:more_info_url, ''),
-    :url, 'unknown', :status, '', '[]', coalesce(:published, 0), :now, :now
+    'unknown', 'offline', '', '[]', coalesce(:published, 0),
+    nullif(:query_url, ''), nullif(:func_url, ''), 'PENDING', :now, :now
 )
-ON CONFLICT (owner_id, handle) DO UPDATE SET
-    name = coalesce(:name, agents.name),
-    description = coalesce(:description, agents.description),
-    more_info_url = coalesce(:more_info_url, agents.more_info_url),
-    url = CASE WHEN :sets_url = 1 THEN :url ELSE agents.url END,
-    status = CASE WHEN :sets_url = 1 THEN :status ELSE agents.status END,
-    published = coalesce(:published, agents.published),
-    modified = :now;
+ON CONFLICT (owner_id, handle) DO NOTHING;
 
--- name: own
+-- name: update
+UPDATE agents SET
+    handle = coalesce(:new_handle, handle),
+    name = coalesce(:name, name),
+    description = coalesce(:description, description),
+    more_info_url = coalesce(:more_info_url, more_info_url),
+    published = coalesce(:published, published),
+    query_url = nullif(coalesce(:query_url, query_url), ''),
+    func_url = nullif(coalesce(:func_url, func_url), ''),
+    modified = :now
+WHERE id = :id AND owner_id = :owner_id;
+
+-- name: by_id
 SELECT
-    agents.id, username, handle, name, description, more_info_url, url, type, status,
-    metadata, queries, published, agents.created, modified
+    agents.id, owner_id, username, users.kind, users.name, handle, agents.name, description, more_info_url,
+    url, type, status, metadata, queries, published, current_revision_id, environment, package_hash,
+    query_url, func_url, refresh_status, agents.created, modified, 1
 FROM agents JOIN users ON users.id = agents.owner_id
-WHERE owner_id = :owner_id AND handle = :handle;
+WHERE agents.id = :id AND owner_id = :owner_id;
 
 -- name: get
 SELECT
-    agents.id, username, handle, name, description, more_info_url, url, type, status,
-    metadata, queries, published, agents.created, modified
+    agents.id, owner_id, username, users.kind, users.name, handle, agents.name, description, more_info_url,
+    url, type, status, metadata, queries, published, current_revision_id, environment, package_hash,
+    query_url, func_url, refresh_status, agents.created, modified,
+    CASE WHEN owner_id = :viewer_id OR EXISTS (
+        SELECT 1 FROM organization_members WHERE organization_id = owner_id AND user_id = :viewer_id
+    ) THEN 1 ELSE 0 END
 FROM users JOIN agents ON agents.owner_id = users.id
-WHERE username = :owner AND handle = :handle AND (owner_id = :viewer_id OR published = 1);
+WHERE username = :owner AND handle = :handle;
+
+-- name: get_by_alias
+SELECT
+    agents.id, agents.owner_id, username, users.kind, users.name, agents.handle, agents.name, description,
+    more_info_url, url, type, status, metadata, queries, published, current_revision_id, environment,
+    package_hash, query_url, func_url, refresh_status, agents.created, modified,
+    CASE WHEN agents.owner_id = :viewer_id OR EXISTS (
+        SELECT 1 FROM organization_members WHERE organization_id = agents.owner_id AND user_id = :viewer_id
+    ) THEN 1 ELSE 0 END
+FROM users
+JOIN agent_aliases ON agent_aliases.owner_id = users.id
+JOIN agents ON agents.id = agent_aliases.agent_id
+WHERE username = :owner AND agent_aliases.handle = :handle;
 
 -- name: page
--- Two short walks along an index each, however many agents of others lie in between.
+-- Three short walks along an index each, however many agents of others lie in between.
 SELECT
-    agents.id, username, handle, name, description, more_info_url, url, type, status,
-    metadata, queries, published, agents.created, modified
+    agents.id, owner_id, username, users.kind, users.name, handle, agents.name, description, more_info_url,
+    url, type, status, metadata, queries, published, current_revision_id, environment, package_hash,
+    query_url, func_url, refresh_status, agents.created, modified,
+    CASE WHEN owner_id = :viewer_id OR EXISTS (
+        SELECT 1 FROM organization_members WHERE organization_id = owner_id AND user_id = :viewer_id
+    ) THEN 1 ELSE 0 END
 FROM (
     SELECT id FROM (
         SELECT id FROM agents WHERE owner_id = :viewer_id AND id > :after ORDER BY id LIMIT :limit
@@ -42,7 +70,15 @@ FROM (
     SELECT id FROM (
         SELECT id FROM agents WHERE published = 1 AND id > :after ORDER BY id LIMIT :limit
     ) AS published_ones
-    ORDER BY id LIMIT :limit
+    UNION
+    SELECT of_mine.id
+    FROM organization_members
+    JOIN agents AS of_mine ON of_mine.id IN (
+        SELECT id FROM agents
+        WHERE owner_id = organization_members.organization_id AND id > :after ORDER BY id LIMIT :limit
+    )
+    WHERE organization_members.user_id = :viewer_id
+    ORDER BY 1 LIMIT :limit
 ) AS seen
 JOIN agents ON agents.id = seen.id
 JOIN users ON users.id = agents.owner_id
@@ -59,18 +95,47 @@ FROM (
     SELECT id FROM (
         SELECT id FROM agents WHERE published = 1 ORDER BY id LIMIT :limit
     ) AS published_ones
-    ORDER BY id LIMIT :limit
+    UNION
+    SELECT of_mine.id
+    FROM organization_members
+    JOIN agents AS of_mine ON of_mine.id IN (
+        SELECT id FROM agents
+        WHERE owner_id = organization_members.organization_id ORDER BY id LIMIT :limit
+    )
+    WHERE organization_members.user_id = :viewer_id
+    ORDER BY 1 LIMIT :limit
 ) AS seen
 JOIN agents ON agents.id = seen.id
 JOIN users ON users.id = agents.owner_id
 ORDER BY agents.id;
 
 -- name: delete
-DELETE FROM agents WHERE owner_id = :owner_id AND handle = :handle;
+DELETE FROM agents WHERE id = :id AND owner_id = :owner_id;
 
--- name: set_status
-UPDATE agents SET status = :status WHERE owner_id = :owner_id AND handle = :handle;
+-- name: set_unreachable
+UPDATE agents SET status = 'unreachable', refresh_status = 'FAILED'
+WHERE id = :id AND owner_id = :owner_id AND current_revision_id IS NOT NULL;
 
 -- name: set_handshake
-UPDATE agents SET type = :type, metadata = :metadata, queries = :queries, status = 'online', modified = :now
-WHERE owner_id = :owner_id AND handle = :handle;
+UPDATE agents SET
+    type = :type, metadata = :metadata, queries = :queries, status = 'online', refresh_status = 'SUCCEEDED',
+    modified = :now
+WHERE id = :id AND owner_id = :owner_id;
+
+-- name: set_current
+UPDATE agents SET
+    current_revision_id = :revision_id, url = :url, environment = :environment, package_hash = :package_hash,
+    status = :status, type = coalesce(:type, type), metadata = coalesce(:metadata, metadata),
+    queries = coalesce(:queries, queries), refresh_status = coalesce(:refresh_status, refresh_status),
+    modified = :now
+WHERE id = :id AND owner_id = :owner_id;
+
+-- name: add_alias
+INSERT INTO agent_aliases (owner_id, handle, agent_id) VALUES (:owner_id, :handle, :id)
+ON CONFLICT (owner_id, handle) DO UPDATE SET agent_id = :id;
+
+-- name: drop_alias
+DELETE FROM agent_aliases WHERE owner_id = :owner_id AND handle = :handle;
+
+-- name: handle_is_taken
+SELECT 1 FROM agents WHERE owner_id = :owner_id AND handle = :handle;

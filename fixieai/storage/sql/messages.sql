@@ -33,3 +33,44 @@ SELECT
 FROM sessions JOIN messages ON messages.session_id = sessions.id
 WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND position > :after AND embeds <> '{}'
 ORDER BY position LIMIT :limit;
+
+-- name: newest
+SELECT
+    messages.id, session_id, query_id, position, type, messages.name, sender, text, embeds, model,
+    messages.created
+FROM sessions JOIN messages ON messages.session_id = sessions.id
+WHERE
+    sessions.id IN (:session_ids) AND sessions.owner_id = :owner_id
+    AND position > (
+        SELECT max(others.position) FROM messages AS others WHERE others.session_id = sessions.id
+    ) - :each
+ORDER BY sessions.id, position LIMIT :limit;
+
+-- name: pages
+SELECT
+    messages.id, session_id, query_id, position, type, messages.name, sender, text, embeds, model,
+    messages.created
+FROM sessions JOIN messages ON messages.session_id = sessions.id
+WHERE
+    sessions.id IN (:session_ids) AND sessions.owner_id = :owner_id
+    AND position > :after AND position <= :until
+ORDER BY sessions.id, position LIMIT :limit;
+
+-- name: of_ids
+SELECT
+    messages.id, session_id, query_id, position, type, messages.name, sender, text, embeds, model,
+    messages.created
+FROM sessions JOIN messages ON messages.session_id = sessions.id
+WHERE messages.id IN (:message_ids) AND sessions.owner_id = :owner_id;
+
+-- name: exchange
+-- The lines of a query stand together: one query at a time is answered in a session.
+SELECT
+    messages.id, session_id, query_id, position, type, messages.name, sender, text, embeds, model,
+    messages.created
+FROM sessions JOIN messages ON messages.session_id = sessions.id
+WHERE
+    sessions.id = :session_id AND sessions.owner_id = :owner_id AND query_id = :query_id
+    AND position >= (SELECT others.position FROM messages AS others WHERE others.id = :query_id)
+    AND type IN ('query', 'response')
+ORDER BY position LIMIT 2;

@@ -1,0 +1,1 @@
+"""Uploaded code as running agents: read safely, in an environment and a process of its own."""

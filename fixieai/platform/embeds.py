@@ -1,0 +1,255 @@
+"""Attachments: bytes that people, funcs and agents send are stored once, and referred to from then on.
+
+    data: URI  ── keep ──▶  embed:{id}  ── shown ──▶  https://platform/attachment/{signed}
+
+Inside, in messages and in the loop, an embed of ours is a reference. What is at another server
+stays there, and is neither fetched nor checked.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import pathlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from fixieai import errors
+from fixieai.platform import embed_links
+from fixieai.platform.auth import Caller
+from fixieai.platform.embed_links import EmbedLinks
+from fixieai.platform.secret_key import SecretKey
+from fixieai.protocol.embeds import Embed
+from fixieai.protocol.messages import Message
+from fixieai.storage import embeds, ids, sessions
+from fixieai.storage.blobs import Blobs
+from fixieai.storage.database import Database
+from fixieai.storage.embeds import NewEmbed, StoredEmbed
+from fixieai.storage.sessions import Session
+from fixieai.storage.transaction import Transaction
+
+_logger = logging.getLogger("fixieai.platform")
+PERSON = "user"
+MAXIMUM_BYTES = 32 * 1024 * 1024
+_REMOVED_AT_ONCE = 1_000
+_LOCKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that refers to its attachments, and those to be stored with it, by their URI in it."""
+
+    message: Message
+    new: Mapping[str, NewEmbed] = field(default_factory=dict)
+
+
+class Embeds:
+    """`url` is where agents find this platform."""
+
+    def __init__(self, database: Database, blobs: Blobs, secret_key: SecretKey, url: str) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._links = EmbedLinks(secret_key)
+        self._url = url
+        # Whether bytes are needed and their removal are one step, which storing the same must not fall into.
+        self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
+
+    # --- in ---
+
+    async def keep(self, owner_id: int, session_id: int, message: Message) -> Kept:
+        """Stores the bytes of a message's `data:` URIs. The embeds themselves are yet to be stored.
+
+        Raises:
+            UnprocessableContent: a `data:` URI cannot be read; the message says which.
+        """
+        if not message.embeds:
+            return Kept(message)
+        found: dict[str, Embed] = {}
+        new: dict[str, NewEmbed] = {}
+        for key, embed in message.embeds.items():
+            made = await self._keep(owner_id, session_id, key, embed)
+            if isinstance(made, NewEmbed):
+                uri = made.uri or embed_links.reference(made.id)
+                new[uri] = made
+                made = Embed(embed.content_type, uri)
+            found[key] = made
+        return Kept(Message(message.text, found), new)
+
+    async def _keep(self, owner_id: int, session_id: int, key: str, embed: Embed) -> NewEmbed | Embed:
+        scheme = embed.uri.partition(":")[0].lower()
+        if scheme == "data":
+            content = await asyncio.to_thread(_read_data, key, embed)
+            return await self._store(NewEmbed(ids.new_id(), key, "", embed.content_type), content)
+        if scheme not in ("http", "https"):
+            return Embed(embed.content_type, "")
+        link = self._links.recognized(embed.uri)
+        if link is None:
+            return NewEmbed(ids.new_id(), key, "", embed.content_type, uri=embed.uri)
+        return await self._known_again(link, owner_id, session_id, key)
+
+    async def _known_again(
+        self, link: embed_links.Link, owner_id: int, session_id: int, key: str
+    ) -> NewEmbed | Embed:
+        """An address that was given out comes back: the same embed, or in another session its bytes."""
+        stored = None
+        if link.owner_id == owner_id:
+            stored = await self._database.read(embeds.get, owner_id, link.embed_id)
+        if stored is None or stored.content_hash is None:
+            return Embed("application/octet-stream", "")
+        if stored.session_id == session_id:
+            return self.inside(stored)
+        new = NewEmbed(ids.new_id(), key, "", stored.content_type, stored.content_hash, stored.size)
+        async with self._lock(stored.content_hash):
+            is_held = await self._database.write(embeds.hold_bytes_of, owner_id, stored, new.id)
+        return new if is_held else Embed(stored.content_type, "")
+
+    async def _store(self, new: NewEmbed, content: bytes | pathlib.Path) -> NewEmbed:
+        content_hash, size = await asyncio.to_thread(_measure, content)
+        async with self._lock(content_hash):
+            await self._database.write(embeds.hold, new.id, content_hash)
+            await self._blobs.put(content)
+        return replace(new, content_hash=content_hash, size=size)
+
+    async def with_named(self, owner_id: int, session_id: int, message: Message, keys: set[str]) -> Message:
+        """The message, with the session's embeds of these keys attached to it too."""
+        wanted = sorted(keys - message.embeds.keys())
+        found = await self._database.read(embeds.all_named, owner_id, session_id, wanted)
+        if not found:
+            return message
+        named = {stored.key: self.inside(stored) for stored in found}
+        return Message(message.text, {**named, **message.embeds})
+
+    async def upload(
+        self, caller: Caller, handle: str, new: NewEmbed, content: bytes | pathlib.Path
+    ) -> StoredEmbed:
+        """A person's file for a session, whose texts may then name it.
+
+        Raises:
+            NotFound: there is no such session.
+            Conflict: the key names other content.
+        """
+        session = await self._session(caller, handle)
+        new = await self._store(new, content)
+        assert new.content_hash is not None  # noqa: S101 - for the type checker: it was just stored
+        try:
+            stored = await self._database.write(embeds.upload, caller.user_id, session.id, new)
+        except errors.FixieError:
+            await self._database.write(embeds.let_go, new.id, new.content_hash)
+            raise
+        if stored.id != new.id:
+            await self._database.write(embeds.let_go, new.id, new.content_hash)
+        return stored
+
+    # --- out ---
+
+    def inside(self, stored: StoredEmbed) -> Embed:
+        """A stored embed as messages and the loop have it."""
+        return Embed(stored.content_type, stored.uri or embed_links.reference(stored.id))
+
+    def shown(
+        self, owner_id: int, found: Mapping[str, Embed], base_url: str | None = None
+    ) -> dict[str, Embed]:
+        """Embeds for somebody outside, an agent unless `base_url` says how others reach the platform."""
+        return {key: self._shown(owner_id, embed, base_url) for key, embed in found.items()}
+
+    def _shown(self, owner_id: int, embed: Embed, base_url: str | None) -> Embed:
+        embed_id = embed_links.referred_id(embed.uri)
+        if embed_id is None:
+            return embed
+        return Embed(embed.content_type, (base_url or self._url) + self._links.path(owner_id, embed_id))
+
+    def address(self, owner_id: int, stored: StoredEmbed, base_url: str | None = None) -> str:
+        """Where somebody outside can fetch it."""
+        return self._shown(owner_id, self.inside(stored), base_url).uri
+
+    async def page(
+        self, caller: Caller, session: Session, after: str | None, limit: int
+    ) -> list[StoredEmbed]:
+        return await self._database.read(embeds.page, caller.user_id, session.id, after, limit)
+
+    async def of_sessions(
+        self, caller: Caller, session_ids: list[int], each: int, limit: int
+    ) -> list[StoredEmbed]:
+        """The newest `each` embeds of every session, in order; at most `limit` in all."""
+        return await self._database.read(embeds.of_sessions, caller.user_id, session_ids, each, limit)
+
+    async def at_address(self, token: str) -> tuple[StoredEmbed, int]:
+        """What the last part of an address leads to, and the seconds that it still does.
+
+        Raises:
+            NotFound: the address was not made here, has ended, or its embed was deleted.
+        """
+        link = self._links.read(token)
+        stored = await self._database.read(embeds.get, link.owner_id, link.embed_id)
+        if stored is None or stored.content_hash is None:
+            raise errors.NotFound
+        return stored, link.seconds_left
+
+    def stream(self, stored: StoredEmbed) -> AsyncIterator[bytes]:
+        if stored.content_hash is None:
+            raise errors.NotFound
+        return self._blobs.stream(stored.content_hash)
+
+    async def content(self, owner_id: int, embed: Embed) -> bytes | None:
+        """The bytes of an embed of ours, or in a `data:` URI; None: it is elsewhere, or nowhere.
+
+        Raises:
+            NotFound: it was deleted.
+            UnprocessableContent: the `data:` URI cannot be read.
+        """
+        embed_id = embed_links.referred_id(embed.uri)
+        if embed_id is None:
+            is_data = embed.uri[:5].lower() == "data:"
+            return await asyncio.to_thread(_read_data, "", embed) if is_data else None
+        stored = await self._database.read(embeds.get, owner_id, embed_id)
+        if stored is None or stored.content_hash is None:
+            raise errors.NotFound
+        return await self._blobs.get(stored.content_hash)
+
+    # --- deleting ---
+
+    async def delete_session(self, owner_id: int, session_id: int) -> None:
+        """Deletes a session with all that belongs to it, and the bytes that nobody else has."""
+        await self._database.write(_delete_session, owner_id, session_id)
+        await self.remove_unused()
+
+    async def remove_unused(self) -> None:
+        """Removes bytes that nobody needs any more. What fails is tried again the next time."""
+        with contextlib.suppress(errors.ServiceUnavailable, errors.ConfigurationError):
+            for content_hash in await self._database.read(embeds.perhaps_unused, _REMOVED_AT_ONCE):
+                await self._remove_if_unused(content_hash)
+
+    async def _remove_if_unused(self, content_hash: str) -> None:
+        """The trace goes last: should the platform be stopped in between, it is found again."""
+        async with self._lock(content_hash):
+            if not await self._database.read(embeds.is_needed, content_hash):
+                await self._blobs.delete(content_hash)
+            await self._database.write(embeds.forget_holds, content_hash)
+
+    def _lock(self, content_hash: str) -> asyncio.Lock:
+        return self._locks[int(content_hash[:8], 16) % _LOCKS]
+
+    async def _session(self, caller: Caller, handle: str) -> Session:
+        session = await self._database.read(sessions.get, caller.user_id, handle)
+        if session is None:
+            raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
+        return session
+
+
+def _delete_session(transaction: Transaction, owner_id: int, session_id: int) -> None:
+    embeds.abandon(transaction, owner_id, session_id)
+    sessions.delete(transaction, owner_id, session_id)
+
+
+def _read_data(key: str, embed: Embed) -> bytes:
+    try:
+        return embed.content
+    except ValueError as error:
+        raise errors.UnprocessableContent(f"message.embeds.{key}.uri: {error}") from None
+
+
+def _measure(content: bytes | pathlib.Path) -> tuple[str, int]:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest(), len(content)
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), content.stat().st_size

@@ -1,0 +1,104 @@
+"""Language models whose calls are counted: refused at a limit, and paid for however they end."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+
+from fixieai.errors import FixieError
+from fixieai.llm import token_counts
+from fixieai.llm.base import LanguageModel
+from fixieai.platform.usage import Tokens, Usage
+from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
+from fixieai.storage.usage import Spent
+
+_EXPECTED_COMPLETION = 1_000
+
+
+def metered(
+    model: LanguageModel, usage: Usage, user_id: int, agent_id: str, note: Callable[[Spent], None]
+) -> LanguageModel:
+    """`model`, as `agent_id` calls it for one person; `note` is told what each call cost, to store it.
+
+    The few-shot model is free.
+    """
+    if model.rendering is Rendering.TRANSCRIPT:
+        return model
+    return _MeteredModel(model, usage, (user_id, agent_id), note)
+
+
+class _MeteredModel:
+    def __init__(
+        self, model: LanguageModel, usage: Usage, payer: tuple[int, str], note: Callable[[Spent], None]
+    ) -> None:
+        self._model = model
+        self._usage = usage
+        self._payer = payer
+        self._note = note
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def rendering(self) -> Rendering:
+        return self._model.rendering
+
+    async def stream(
+        self, prompt: Prompt, settings: LlmSettings, idempotency_key: str
+    ) -> AsyncGenerator[str | Completion, None]:
+        """See `LanguageModel.stream`.
+
+        Raises:
+            DailyLimitReached: before anything is sent.
+        """
+        call = _Call(self.name, token_counts.of_prompt(prompt))
+        most = settings.maximum_tokens or _EXPECTED_COMPLETION
+        admission = await self._usage.admit(*self._payer, Tokens(self.name, call.asked, most))
+        try:
+            async with contextlib.aclosing(self._model.stream(prompt, settings, idempotency_key)) as pieces:
+                async for piece in pieces:
+                    call.add(piece)
+                    yield piece
+        except FixieError:
+            call.has_failed = True
+            raise
+        finally:
+            spent = admission.close(call.used())
+            if spent.prompt_tokens or spent.completion_tokens:
+                self._note(spent)
+
+    async def close(self) -> None:
+        """Does nothing: the model belongs to others."""
+
+
+class _Call:
+    """What one call is known to have used. `asked`: the prompt's tokens, estimated."""
+
+    def __init__(self, model: str, asked: int) -> None:
+        self._model = model
+        self.asked = asked
+        self.has_failed = False
+        self._said: list[str] = []
+        self._completion: Completion | None = None
+
+    def add(self, piece: str | Completion) -> None:
+        if isinstance(piece, Completion):
+            self._completion = piece
+        else:
+            self._said.append(piece)
+
+    def used(self) -> Tokens:
+        """As the server counted; estimated where it did not, or was not heard to the end."""
+        completion = self._completion
+        if completion is None:
+            # A model that failed before its first word is not paid for.
+            asked = 0 if self.has_failed and not any(self._said) else self.asked
+            return Tokens(self._model, asked, token_counts.of_text("".join(self._said)))
+        written, call = completion.text, completion.tool_call
+        if call is not None:
+            written += call.name + call.arguments
+        read, answered = completion.prompt_tokens, completion.completion_tokens
+        return Tokens(
+            completion.model or self._model,
+            self.asked if read is None else read,
+            token_counts.of_text(written) if answered is None else answered,
+        )

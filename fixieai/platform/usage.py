@@ -1,0 +1,299 @@
+"""What people use on a day, and the limits on it. Days are UTC; each limit starts anew at midnight.
+
+    queries         counted in the transaction that stores the question: exact, whatever runs at the same time
+    storage calls   counted in memory, and stored every second
+    tokens, money   known only after a call: stored with the line that follows it, checked before the
+                    call against a tally in memory in which calls under way are reserved. Close to a
+                    limit calls wait for one another, so that one call at most goes beyond it.
+
+The tally is of this process. Where a limit on tokens or money is not set, there is none.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fixieai import errors
+from fixieai.platform.prices import Prices
+from fixieai.platform.settings import DailyLimits
+from fixieai.storage import usage as rows
+from fixieai.storage.database import Database
+from fixieai.storage.transaction import Transaction
+from fixieai.storage.usage import Spent
+
+_DAY_SECONDS = 86_400
+_NANODOLLARS = 1_000_000_000
+_SECONDS_UNSTORED = 1.0
+_PEOPLE_REMEMBERED = 10_000
+_logger = logging.getLogger("fixieai.platform")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a model call used, or may use: `model` is `owner/model`."""
+
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUsage:
+    """What the model calls of one agent cost for one person."""
+
+    agent_id: str
+    prompt_tokens: int
+    completion_tokens: int
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class UsageToday:
+    """What a person used today, and may use; a limit is None where there is none.
+
+    `resets` is when the next day begins: ISO 8601 in UTC.
+    """
+
+    limits: DailyLimits
+    resets: str
+    queries: int
+    storage_calls: int
+    agents: tuple[AgentUsage, ...]
+
+    @property
+    def tokens(self) -> int:
+        return sum(agent.prompt_tokens + agent.completion_tokens for agent in self.agents)
+
+    @property
+    def dollars(self) -> float:
+        return sum(agent.dollars for agent in self.agents)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One person's day so far. `reserved` is what calls under way may cost."""
+
+    day: str
+    storage_calls: int = 0
+    tokens: dict[str, int] = field(default_factory=dict)
+    all_tokens: int = 0
+    nanodollars: int = 0
+    reserved: list[tuple[str, int, int]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, agent_id: str, tokens: int, nanodollars: int) -> None:
+        self.tokens[agent_id] = self.tokens.get(agent_id, 0) + tokens
+        self.all_tokens += tokens
+        self.nanodollars += nanodollars
+
+    def release(self, reservation: tuple[str, int, int]) -> None:
+        self.reserved.remove(reservation)
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Usage:
+    """Counts, and refuses what goes beyond a limit."""
+
+    def __init__(self, database: Database, limits: DailyLimits, prices: Prices) -> None:
+        self._database = database
+        self._limits = limits
+        self._prices = prices
+        self._tallies: dict[int, _Tally] = {}
+        self._loading = asyncio.Lock()
+        self._unstored: dict[tuple[int, str], int] = {}
+        self._storing: asyncio.Task[None] | None = None
+
+    async def today(self, user_id: int) -> UsageToday:
+        now = time.time()
+        day = _day(now)
+        stored = await self._database.read(rows.of_day, user_id, day)
+        agents = [
+            AgentUsage(row.agent_id, row.prompt_tokens, row.completion_tokens, row.nanodollars / _NANODOLLARS)
+            for row in stored
+            if row.agent_id
+        ]
+        return UsageToday(
+            limits=self._limits,
+            resets=dt.datetime.fromtimestamp(_next_day(now), dt.UTC).isoformat(),
+            queries=sum(row.queries for row in stored),
+            storage_calls=sum(row.storage_calls for row in stored) + self._unstored.get((user_id, day), 0),
+            agents=tuple(agents),
+        )
+
+    def count_query(self, transaction: Transaction, user_id: int) -> int:
+        """How many queries this one makes today, counted in the transaction that stores it.
+
+        Raises:
+            DailyLimitReached: there were as many as there may be.
+        """
+        used = rows.count_query(transaction, user_id, _day(time.time()), self._limits.queries)
+        if used is None:
+            error = _reached(f"{self._limits.queries:,} queries")
+            error.headers = self.query_headers(None)
+            raise error
+        return used
+
+    def query_headers(self, used: int | None) -> dict[str, str]:
+        """`X-RateLimit-*` of an answer. `used`: the number of its query on this day, None: one too many."""
+        limit = self._limits.queries
+        if limit is None:
+            return {}
+        left = 0 if used is None else max(0, limit - used)
+        reset = str(_next_day(time.time()))
+        return {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-Reset": reset,
+        }
+
+    async def count_storage_call(self, user_id: int) -> None:
+        """Raises DailyLimitReached when there were as many as there may be."""
+        tally = await self._tally(user_id)
+        limit = self._limits.storage_calls
+        if limit is not None and tally.storage_calls >= limit:
+            raise _reached(f"{limit:,} calls to the storage of agents")
+        tally.storage_calls += 1
+        unstored = user_id, tally.day
+        self._unstored[unstored] = self._unstored.get(unstored, 0) + 1
+        if self._storing is None:
+            self._storing = asyncio.create_task(self._store_later())
+
+    async def admit(self, user_id: int, agent_id: str, expected: Tokens) -> "Admission":
+        """Permission for one model call, to be closed with what it cost.
+
+        Raises:
+            DailyLimitReached: what the person, or this agent for them, may use today is used up.
+        """
+        limits = self._limits
+        if limits.tokens is None and limits.agent_tokens is None and limits.dollars is None:
+            return Admission(self, agent_id, None, ("", 0, 0))
+        tally = await self._tally(user_id)
+        while (exceeded := self._exceeded(tally, agent_id)) is not None:
+            limit, is_used_up = exceeded
+            if is_used_up:
+                raise _reached(limit)
+            await tally.changed.wait()
+            tally = await self._tally(user_id)
+        tokens = expected.prompt_tokens + expected.completion_tokens
+        cost = self._prices.cost(expected.model, expected.prompt_tokens, expected.completion_tokens)
+        reservation = agent_id, tokens, cost
+        tally.reserved.append(reservation)
+        return Admission(self, agent_id, tally, reservation)
+
+    async def record(self, user_id: int, spent: Spent) -> None:
+        """Stores what a call cost that belongs to no query."""
+        await self._database.write(rows.add_tokens, user_id, spent)
+
+    def spent(self, agent_id: str, used: Tokens) -> Spent:
+        cost = self._prices.cost(used.model, used.prompt_tokens, used.completion_tokens)
+        return Spent(_day(time.time()), agent_id, used.prompt_tokens, used.completion_tokens, cost)
+
+    async def close(self) -> None:
+        """Stores what is only counted in memory so far."""
+        if self._storing is not None:
+            self._storing.cancel()
+            self._storing = None
+        await self._store()
+
+    def _exceeded(self, tally: _Tally, agent_id: str) -> tuple[str, bool] | None:
+        """The limit that is in the way, and whether it is by what was used, not by what is reserved."""
+        limits = self._limits
+        reserved_here = sum(tokens for owner, tokens, _ in tally.reserved if owner == agent_id)
+        reserved = sum(tokens for _, tokens, _ in tally.reserved)
+        reserved_cost = sum(cost for *_, cost in tally.reserved)
+        for limit, used, held, unit in (
+            (limits.agent_tokens, tally.tokens.get(agent_id, 0), reserved_here, f"tokens for {agent_id}"),
+            (limits.tokens, tally.all_tokens, reserved, "tokens"),
+        ):
+            if limit is not None and used + held >= limit:
+                return f"{limit:,} {unit}", used >= limit
+        if limits.dollars is not None and tally.nanodollars + reserved_cost >= limits.dollars * _NANODOLLARS:
+            is_used_up = tally.nanodollars >= limits.dollars * _NANODOLLARS
+            return f"${limits.dollars:g} of model calls", is_used_up
+        return None
+
+    async def _tally(self, user_id: int) -> _Tally:
+        day = _day(time.time())
+        tally = self._tallies.get(user_id)
+        if tally is not None and tally.day == day:
+            return tally
+        async with self._loading:
+            tally = self._tallies.get(user_id)
+            if tally is None or tally.day != day:
+                tally = await self._load(user_id, day)
+        return tally
+
+    async def _load(self, user_id: int, day: str) -> _Tally:
+        tally = _Tally(day, storage_calls=self._unstored.get((user_id, day), 0))
+        for row in await self._database.read(rows.of_day, user_id, day):
+            tally.storage_calls += row.storage_calls
+            tally.add(row.agent_id, row.prompt_tokens + row.completion_tokens, row.nanodollars)
+        if len(self._tallies) >= _PEOPLE_REMEMBERED:
+            self._tallies.pop(next(iter(self._tallies)))
+        self._tallies[user_id] = tally
+        return tally
+
+    async def _store_later(self) -> None:
+        await asyncio.sleep(_SECONDS_UNSTORED)
+        self._storing = None
+        await self._store()
+
+    async def _store(self) -> None:
+        unstored, self._unstored = self._unstored, {}
+        if not unstored:
+            return
+        try:
+            await self._database.write(_store_calls, unstored)
+        except errors.FixieError as error:
+            _logger.warning("%d counts of storage calls are lost: %s", len(unstored), error.message)
+
+
+class Admission:
+    """One model call under way."""
+
+    __slots__ = ("_agent_id", "_reservation", "_tally", "_usage")
+
+    def __init__(
+        self, usage: Usage, agent_id: str, tally: _Tally | None, reservation: tuple[str, int, int]
+    ) -> None:
+        self._usage = usage
+        self._agent_id = agent_id
+        self._tally = tally
+        self._reservation = reservation
+
+    def close(self, used: Tokens) -> Spent:
+        """Ends it; what it cost, to be stored."""
+        spent = self._usage.spent(self._agent_id, used)
+        if self._tally is not None:
+            self._tally.add(self._agent_id, used.prompt_tokens + used.completion_tokens, spent.nanodollars)
+            self._tally.release(self._reservation)
+        return spent
+
+
+def _day(now: float) -> str:
+    return dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
+
+
+def _next_day(now: float) -> int:
+    """Seconds since 1970."""
+    return (int(now) // _DAY_SECONDS + 1) * _DAY_SECONDS
+
+
+def _reached(limit: str) -> errors.DailyLimitReached:
+    now = time.time()
+    seconds = _next_day(now) - now
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return errors.DailyLimitReached(
+        f"The limit of {limit} a day is reached. "
+        f"The next day begins at 00:00 UTC, in {hours} h {minutes} min.",
+        retry_after=seconds,
+    )
+
+
+def _store_calls(transaction: Transaction, unstored: Mapping[tuple[int, str], int]) -> None:
+    for (user_id, day), calls in unstored.items():
+        rows.add_storage_calls(transaction, user_id, day, calls)

@@ -1,0 +1,124 @@
+"""Bytes, stored once under the SHA-256 of what they are; they are never changed, only deleted.
+
+    blobs = open_blobs(home / "blobs", os.environ).area("embeds")
+    content_hash = await blobs.put(b"...")       # 64 hexadecimal digits
+    assert await blobs.get(content_hash) == b"..."
+
+They are in a folder or in a bucket of an S3-compatible service. Each area has its own: what one
+deletes, another keeps. Who may read what, and what nobody needs any more, the database knows.
+"""
+
+import asyncio
+import hashlib
+import pathlib
+import re
+import urllib.parse
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from fixieai import errors
+from fixieai.storage.blob_bucket import BlobBucket
+from fixieai.storage.blob_folder import BlobFolder
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_AREA = re.compile(r"[a-z]+")
+
+
+class BlobStore(Protocol):
+    """Where blobs are: a name is `area/aa/rest`. Writing the same name again is harmless."""
+
+    async def write(self, name: str, content: bytes | pathlib.Path) -> None:
+        """When it returns, all of the content is stored; when it fails, nothing is."""
+        ...
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """The content in pieces. Raises FileNotFoundError."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Removes it, if it is there."""
+        ...
+
+    async def has(self, name: str) -> bool: ...
+
+
+class Blobs:
+    """One area of a store. Every method raises ServiceUnavailable, StorageFull or ConfigurationError when
+    the store fails, and ValueError for what is no hash."""
+
+    def __init__(self, store: BlobStore, area: str) -> None:
+        if not _AREA.fullmatch(area):
+            raise ValueError(f"an area is named by a word in lower case, not {area!r}")
+        self._store = store
+        self._area = area
+
+    def area(self, name: str) -> "Blobs":
+        """Another area of the same store."""
+        return Blobs(self._store, name)
+
+    async def put(self, content: bytes | pathlib.Path) -> str:
+        """Stores bytes, or a copy of a file, unless they are there already; returns their hash."""
+        content_hash = await asyncio.to_thread(_hash, content)
+        name = self._name(content_hash)
+        if not await self._store.has(name):
+            await self._store.write(name, content)
+        return content_hash
+
+    async def get(self, content_hash: str) -> bytes:
+        """All of it, compared with its hash.
+
+        Raises:
+            NotFound: there is none.
+        """
+        content = b"".join([piece async for piece in self.stream(content_hash)])
+        if await asyncio.to_thread(_hash, content) != content_hash:
+            raise errors.ServiceUnavailable(f"The stored file {self._name(content_hash)} is damaged.")
+        return content
+
+    async def stream(self, content_hash: str) -> AsyncIterator[bytes]:
+        """As `get`, in pieces, and not compared.
+
+        Raises:
+            NotFound: there is none; raised before the first piece.
+        """
+        try:
+            async for piece in self._store.read(self._name(content_hash)):
+                yield piece
+        except FileNotFoundError:
+            raise errors.NotFound("These bytes are no longer stored.") from None
+
+    async def delete(self, content_hash: str) -> None:
+        await self._store.remove(self._name(content_hash))
+
+    async def exists(self, content_hash: str) -> bool:
+        return await self._store.has(self._name(content_hash))
+
+    def _name(self, content_hash: str) -> str:
+        if not _HASH.fullmatch(content_hash):
+            raise ValueError("not a SHA-256 in hexadecimal digits")
+        return f"{self._area}/{content_hash[:2]}/{content_hash[2:]}"
+
+
+def open_blobs(folder: pathlib.Path, environment: Mapping[str, str]) -> Blobs:
+    """The area "embeds" of the bucket that FIXIE_BLOBS_URL names, or of `folder` when it is not set.
+
+    The bucket's service and keys are what AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN say.
+
+    Raises:
+        ConfigurationError: the URL is not `s3://bucket/prefix`, or `obstore` is not installed.
+    """
+    url = environment.get("FIXIE_BLOBS_URL")
+    if not url:
+        return Blobs(BlobFolder(folder), "embeds")
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "s3" or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise errors.ConfigurationError("FIXIE_BLOBS_URL must be like s3://bucket or s3://bucket/prefix.")
+    return Blobs(BlobBucket(parts.netloc, parts.path.strip("/"), environment), "embeds")
+
+
+def _hash(content: bytes | pathlib.Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,44 @@
+-- name: insert
+INSERT INTO users (id, username, kind, name, created) VALUES (:id, :handle, 'organization', :name, :now)
+ON CONFLICT (username) DO NOTHING;
+
+-- name: get
+SELECT users.id, username, users.name, role, users.created
+FROM users JOIN organization_members ON organization_id = users.id AND user_id = :user_id
+WHERE username = :handle;
+
+-- name: page
+SELECT users.id, username, users.name, role, users.created
+FROM organization_members JOIN users ON users.id = organization_id
+WHERE user_id = :user_id AND organization_id > :after ORDER BY organization_id LIMIT :limit;
+
+-- name: members
+SELECT username, role, organization_members.created, user_id
+FROM organization_members JOIN users ON users.id = user_id
+WHERE organization_id = :organization_id AND user_id > :after ORDER BY user_id LIMIT :limit;
+
+-- name: user_id
+SELECT id FROM users WHERE username = :username AND kind = 'user';
+
+-- name: put_member
+INSERT INTO organization_members (organization_id, user_id, role, created)
+VALUES (:organization_id, :user_id, :role, :now)
+ON CONFLICT (organization_id, user_id) DO UPDATE SET role = :role;
+
+-- name: remove_member
+DELETE FROM organization_members WHERE organization_id = :organization_id AND user_id = :user_id;
+
+-- name: owners
+SELECT count(*) FROM organization_members WHERE organization_id = :organization_id AND role = 'owner';
+
+-- name: has_agents
+SELECT 1 FROM agents WHERE owner_id = :organization_id LIMIT 1;
+
+-- name: delete
+DELETE FROM users WHERE id = :organization_id AND kind = 'organization';
+
+-- name: owner_id
+SELECT id FROM users
+WHERE username = :owner AND (id = :user_id OR EXISTS (
+    SELECT 1 FROM organization_members WHERE organization_id = users.id AND user_id = :user_id
+));

@@ -1,0 +1,21 @@
+-- name: count_query
+INSERT INTO usage (user_id, day, agent_id, queries) VALUES (:user_id, :day, '', 1)
+ON CONFLICT (user_id, day, agent_id) DO UPDATE SET queries = usage.queries + 1
+WHERE usage.queries < :limit
+RETURNING queries;
+
+-- name: add_storage_calls
+INSERT INTO usage (user_id, day, agent_id, storage_calls) VALUES (:user_id, :day, '', :calls)
+ON CONFLICT (user_id, day, agent_id) DO UPDATE SET storage_calls = usage.storage_calls + excluded.storage_calls;
+
+-- name: add_tokens
+INSERT INTO usage (user_id, day, agent_id, prompt_tokens, completion_tokens, nanodollars)
+VALUES (:user_id, :day, :agent_id, :prompt_tokens, :completion_tokens, :nanodollars)
+ON CONFLICT (user_id, day, agent_id) DO UPDATE SET
+    prompt_tokens = usage.prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = usage.completion_tokens + excluded.completion_tokens,
+    nanodollars = usage.nanodollars + excluded.nanodollars;
+
+-- name: of_day
+SELECT agent_id, queries, storage_calls, prompt_tokens, completion_tokens, nanodollars
+FROM usage WHERE user_id = :user_id AND day = :day ORDER BY agent_id;

@@ -1,0 +1,68 @@
+"""What a person used on a day: queries and storage calls, and the tokens of each agent asked.
+
+A day is `2026-01-31`, in UTC.
+"""
+
+from dataclasses import dataclass
+
+from fixieai.storage import ids, statements
+from fixieai.storage.transaction import Params, Transaction
+
+_SQL = statements.load("usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one or several model calls of an agent cost. `nanodollars`: 10**-9 of a US dollar."""
+
+    day: str
+    agent_id: str
+    prompt_tokens: int
+    completion_tokens: int
+    nanodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`agent_id` is "" in the row that counts queries and storage calls."""
+
+    agent_id: str
+    queries: int
+    storage_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    nanodollars: int
+
+
+def count_query(transaction: Transaction, user_id: int, day: str, limit: int | None) -> int | None:
+    """Counts one more and says how many it makes; None when there were `limit` already.
+
+    Exact, whatever runs at the same time: it belongs in the transaction that stores the question,
+    so that a question which is not stored is not counted either.
+    """
+    params: Params = {"user_id": user_id, "day": day, "limit": ids.MAXIMUM if limit is None else limit}
+    row = transaction.row(_SQL["count_query"], params)
+    return int(row[0]) if row else None
+
+
+def add_storage_calls(transaction: Transaction, user_id: int, day: str, calls: int) -> None:
+    transaction.execute(_SQL["add_storage_calls"], {"user_id": user_id, "day": day, "calls": calls})
+
+
+def add_tokens(transaction: Transaction, user_id: int, spent: Spent) -> None:
+    transaction.execute(
+        _SQL["add_tokens"],
+        {
+            "user_id": user_id,
+            "day": spent.day,
+            "agent_id": spent.agent_id,
+            "prompt_tokens": spent.prompt_tokens,
+            "completion_tokens": spent.completion_tokens,
+            "nanodollars": spent.nanodollars,
+        },
+    )
+
+
+def of_day(transaction: Transaction, user_id: int, day: str) -> list[Row]:
+    """All rows of the day, the one without an agent first."""
+    return [Row(*row) for row in transaction.rows(_SQL["of_day"], {"user_id": user_id, "day": day})]
