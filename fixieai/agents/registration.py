@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -10,6 +12,8 @@ import requests
 from fixieai import credentials, errors
 
 _SECONDS = 15
+# How long the platform takes an agent for running after it heard from it the last time.
+_LEASE_SECONDS = 15
 _SERVICE = "fixie-platform"
 _OTHER_HOME = (
     "It was started with another FIXIE_HOME, or by another user: set FIXIE_HOME to the same folder, or "
@@ -38,6 +42,17 @@ def status(api_url: str) -> Status:
     return Status(is_reachable=True, is_platform=is_platform)
 
 
+class Renewal(enum.Enum):
+    """What became of an agent's registration."""
+
+    RENEWED = "renewed"
+    ENDED = "ended"
+    """The agent is there, and nobody serves it."""
+    REPLACED = "replaced"
+    """Another program serves it."""
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True)
 class Registrar:
     """Registers one person's agents at one platform."""
@@ -49,8 +64,22 @@ class Registrar:
         return self._call("GET", "/api/user")
 
     def register(self, username: str, handle: str, agent_url: str) -> None:
-        """Makes the agent known at this address."""
-        self._call("PUT", f"/api/agents/{username}/{handle}", {"url": agent_url})
+        """Makes the agent known at this address, for 15 seconds unless it is renewed."""
+        body = {"url": agent_url, "leaseSeconds": _LEASE_SECONDS}
+        self._call("PUT", f"/api/agents/{username}/{handle}", body)
+
+    def renew(self, username: str, handle: str, agent_url: str) -> Renewal:
+        """Says that the agent still runs at this address."""
+        path = f"/api/agents/{username}/{handle}"
+        body = {"url": agent_url, "leaseSeconds": _LEASE_SECONDS}
+        status_code, content = self._send("POST", f"{path}/lease", body)
+        if status_code == HTTPStatus.CONFLICT:
+            return Renewal.REPLACED
+        if status_code == HTTPStatus.NOT_FOUND:
+            is_there = self._send("GET", path)[0] != HTTPStatus.NOT_FOUND
+            return Renewal.ENDED if is_there else Renewal.DELETED
+        self._answer(status_code, content)
+        return Renewal.RENEWED
 
     def unregister(self, username: str, handle: str, agent_url: str) -> None:
         """Says that the agent no longer runs there, unless it was registered elsewhere meanwhile."""
@@ -64,18 +93,23 @@ class Registrar:
         return f"{self.api_url}/agents/{agent_id}#code={code}"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._answer(*self._send(method, path, body))
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, object]:
         headers = {"Authorization": f"Bearer {_key(self.api_url)}"}
         try:
             with _http(self.api_url) as http:
                 response = http.request(
                     method, self.api_url + path, json=body, headers=headers, timeout=_SECONDS
                 )
-            content = response.json()
+            return response.status_code, response.json()
         except (requests.RequestException, ValueError) as error:
             raise errors.ServiceUnavailable(f"The platform at {self.api_url} does not answer.") from error
-        if response.ok and isinstance(content, dict):
+
+    def _answer(self, status_code: int, content: object) -> dict[str, Any]:
+        if status_code < HTTPStatus.BAD_REQUEST and isinstance(content, dict):
             return content
-        raise errors.ConfigurationError(_reason(self.api_url, response.status_code, content))
+        raise errors.ConfigurationError(_reason(self.api_url, status_code, content))
 
 
 def _http(api_url: str) -> requests.Session:

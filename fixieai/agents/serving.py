@@ -13,8 +13,6 @@ import pathlib
 import socket
 import sys
 import threading
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
@@ -22,7 +20,7 @@ from starlette.types import ASGIApp
 
 from fixieai import constants, credentials, errors
 from fixieai.agents import http, local_platform, registration
-from fixieai.agents.registration import Registrar
+from fixieai.agents.registration import Registrar, Renewal
 from fixieai.web import guard, server
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _FIRST_PORT = 8181
 _PORTS_TRIED = 50
 _SECONDS_BETWEEN_LOOKS = 3.0
+_SECONDS_BETWEEN_RENEWALS = 5.0
 _FEW_SHOT_MODEL = "few-shot"
 # When the own platform has ended its queries nobody waits for this agent any more.
 _OWN_PLATFORM_GONE = server.ServerSettings(grace_seconds=1)
@@ -99,8 +98,7 @@ def _serve_locally(agent: AgentBase, handle: str, host: str, port: int) -> None:
         def on_started() -> None:
             place.register()
             _say(_banner(agent, place, user["defaultModel"]))
-            if own is None:
-                threading.Thread(target=place.keep_registered, daemon=True).start()
+            threading.Thread(target=place.keep_registered, daemon=True).start()
 
         def before_stop() -> None:
             place.unregister()  # nobody new is sent here; queries under way still need this agent
@@ -114,14 +112,16 @@ def _serve_locally(agent: AgentBase, handle: str, host: str, port: int) -> None:
             place.unregister()
 
 
-@dataclass(frozen=True)
 class _Place:
     """One agent at one address, and the platform that is to know of it."""
 
-    registrar: Registrar
-    username: str
-    handle: str
-    url: str
+    def __init__(self, registrar: Registrar, username: str, handle: str, url: str) -> None:
+        self.registrar = registrar
+        self.username = username
+        self.handle = handle
+        self.url = url
+        self._turn = threading.Lock()
+        self._is_over = threading.Event()
 
     @property
     def agent_id(self) -> str:
@@ -138,28 +138,48 @@ class _Place:
             return f"{self.registrar.api_url}/agents/{self.agent_id}"
 
     def unregister(self) -> None:
-        """The platform may be gone already, which comes to the same."""
-        with contextlib.suppress(errors.FixieError):
+        """For good. The platform may be gone already, which comes to the same."""
+        self._is_over.set()
+        with self._turn, contextlib.suppress(errors.FixieError):
             self.registrar.unregister(self.username, self.handle, self.url)
 
     def keep_registered(self) -> None:
-        """Registers again whenever a platform that went away is back. Never returns."""
+        """Tells the platform again and again that the agent runs. Returns when it is to run no longer."""
+        while not self._is_over.wait(_SECONDS_BETWEEN_RENEWALS):
+            try:
+                if self._renew() is Renewal.DELETED:
+                    _say(f"The agent {self.agent_id} was deleted at the platform.")
+                    return
+            except errors.ServiceUnavailable:
+                self._outlive_the_platform()
+            except errors.FixieError:
+                continue  # as with a key that is good no more: the next try may say otherwise
+
+    def _renew(self) -> Renewal | None:
+        with self._turn:
+            if self._is_over.is_set():
+                return None
+            renewal = self.registrar.renew(self.username, self.handle, self.url)
+            if renewal is Renewal.ENDED:  # this program was stopped for a while, as a laptop is
+                self.register()
+            return renewal
+
+    def _outlive_the_platform(self) -> None:
+        """Registers again when a platform that went away is back."""
         api_url = self.registrar.api_url
-        while True:
-            _wait_until(api_url, is_there=False)
-            _say(
-                f"The platform at {api_url} is gone. This agent is still served at {self.url} and registers "
-                "again when a platform is back: `fixie platform serve`."
-            )
-            _wait_until(api_url, is_there=True)
-            with contextlib.suppress(errors.FixieError):
+        if self._is_over.is_set() or registration.status(api_url).is_platform:
+            return
+        _say(
+            f"The platform at {api_url} is gone. This agent is still served at {self.url} and registers "
+            "again when a platform is back: `fixie platform serve`."
+        )
+        while not registration.status(api_url).is_platform:
+            if self._is_over.wait(_SECONDS_BETWEEN_LOOKS):
+                return
+        with self._turn, contextlib.suppress(errors.FixieError):
+            if not self._is_over.is_set():
                 self.register()
                 _say(f"The platform at {api_url} is back, and knows this agent.")
-
-
-def _wait_until(api_url: str, *, is_there: bool) -> None:
-    while registration.status(api_url).is_platform is not is_there:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def _bind(host: str, port: int) -> socket.socket:

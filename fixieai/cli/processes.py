@@ -50,7 +50,7 @@ class Child:
     Use as a context manager: leaving it stops the process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process is told at its start
         self,
         arguments: Sequence[str],
         environment: Mapping[str, str],
@@ -59,6 +59,7 @@ class Child:
         listening: socket.socket | None = None,
         log: IO[bytes] | None = None,
         quiet: bool = False,
+        python: str = sys.executable,
     ) -> None:
         """Starts `python -m` with `arguments`, the module first.
 
@@ -67,10 +68,11 @@ class Child:
             listening: a socket it inherits, under the same number.
             log: takes what it prints; without one it prints where we do.
             quiet: what it prints on standard output is for nobody.
+            python: the interpreter that runs it; this one, unless given.
         """
         ours, theirs = socket.socketpair()
         inherited = [theirs.fileno()] + ([listening.fileno()] if listening else [])
-        command = [sys.executable, "-m", "fixieai.cli.child", str(theirs.fileno()), *arguments]
+        command = [python, "-m", "fixieai.cli.child", str(theirs.fileno()), *arguments]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,

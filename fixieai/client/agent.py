@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from fixieai import constants, errors
-from fixieai.client import connection
+from fixieai.client import connection, graphql
 
 _CREATE = """
 mutation CreateAgent($agentData: CreateAgentInput!) {
@@ -182,7 +182,9 @@ class Agent:
             Conflict: there is one of that name already.
         """
         fields = _fields(name, description, query_url, func_url, more_info_url, published)
-        return self._change("createAgent", _CREATE, {"description": ""} | fields)
+        owner, _, handle = bare_handle(self._client, self._agent_id).rpartition("/")
+        named = {"handle": handle} | ({"owner": owner} if owner else {})
+        return self._change("createAgent", _CREATE, {"description": "", **named, **fields})
 
     def update_agent(  # noqa: PLR0913, PLR0917 - the contract's
         self,
@@ -201,16 +203,16 @@ class Agent:
             Conflict: the new handle is taken.
         """
         fields = _fields(name, description, query_url, func_url, more_info_url, published)
-        return self._change(
-            "updateAgent", _UPDATE, fields | ({"newHandle": new_handle} if new_handle else {})
-        )
+        named = {"handle": bare_handle(self._client, self._agent_id)}
+        renamed = {"newHandle": new_handle} if new_handle else {}
+        return self._change("updateAgent", _UPDATE, {**named, **fields, **renamed})
 
-    def _change(self, field: str, document: str, fields: dict[str, Any]) -> str:
-        data = {"handle": bare_handle(self._client, self._agent_id), **fields}
-        changed = self._client.gqlclient.execute(document, {"agentData": data})[field]["agent"]
-        self._rename(str(changed["agentId"]))
+    def _change(self, field: str, document: str, data: dict[str, Any]) -> str:
+        answer = self._client.gqlclient.execute(document, {"agentData": data})
+        agent_id = str(graphql.part_of(answer, field, "agent", "agentId"))
+        self._rename(agent_id)
         self._metadata = self._fetch()
-        return str(changed["agentId"])
+        return agent_id
 
     def _rename(self, agent_id: str) -> None:
         self._url = agent_url(self._client, agent_id)

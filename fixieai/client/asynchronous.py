@@ -183,6 +183,10 @@ class AsyncFixieClient(_Threaded[FixieClient]):
         """Runs one GraphQL operation; see `GraphQLClient.execute`."""
         return await self._run(lambda: self.sync.gqlclient.execute(document, variable_values))
 
+    def get_session_metadata(self) -> AsyncGenerator[dict[str, Any], None]:
+        """As `FixieClient.get_session_metadata`, for `async for`."""
+        return self._each(self.sync.get_session_metadata)
+
     def get_agent_revisions(self, handle: str) -> AsyncGenerator[dict[str, Any], None]:
         """As `FixieClient.get_agent_revisions`, for `async for`."""
         return self._each(lambda: self.sync.get_agent_revisions(handle))

@@ -64,6 +64,20 @@ class GraphQLClient:
         return _data(answer)
 
 
+def part_of(data: Mapping[str, Any], *path: str) -> Any:
+    """What is at `path` in an answer.
+
+    Raises:
+        UpstreamError: there is nothing; the schema allows that, and a platform that did its work does not.
+    """
+    found: Any = data
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if found is None:
+        raise errors.UpstreamError(f"The platform did not say {'.'.join(path)}: is it of this version?")
+    return found
+
+
 def text_of(document: Any) -> str:
     """The text of a document, in whichever of its usual forms it comes.
 

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from fixieai import errors
 from fixieai.client import agent as agents
-from fixieai.client import connection, uploads
+from fixieai.client import connection, graphql, uploads
 
 _CURRENT = (
     "query GetRevisionId($agentId: String!) { agentById(agentId: $agentId) { currentRevision { id } } }"
@@ -82,7 +82,7 @@ class RevisionConnection(connection.PlatformConnection):
             "managedDeployment": None if gzip_tarfile is None else managed,
         }
         data = self.gqlclient.execute(_CREATE, variables, upload_files=True, progress=progress)
-        return str(data["createAgentRevision"]["revision"]["id"])
+        return str(graphql.part_of(data, "createAgentRevision", "revision", "id"))
 
     def deploy_agent(
         self,
@@ -95,8 +95,8 @@ class RevisionConnection(connection.PlatformConnection):
 
     def get_current_agent_revision(self, handle: str) -> str | None:
         """The id of the current revision; None when there is none, or no such agent."""
-        agent = self.gqlclient.execute(_CURRENT, {"agentId": handle})["agentById"]
-        revision = agent and agent["currentRevision"]
+        agent = self.gqlclient.execute(_CURRENT, {"agentId": handle}).get("agentById")
+        revision = agent and agent.get("currentRevision")
         return str(revision["id"]) if revision else None
 
     def set_current_agent_revision(self, handle: str, revision_id: str) -> None:

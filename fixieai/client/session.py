@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Any
 
 from fixieai import errors
-from fixieai.client import connection
+from fixieai.client import connection, graphql
 
 _ADD_MESSAGE = """
 mutation SendSessionMessage($messageData: SendSessionMessageInput!) {
@@ -91,8 +91,8 @@ class Session:
         The answer is among the messages then.
         """
         data = {"messageData": {"session": self._session_id, "text": text}}
-        sent = self._client.gqlclient.execute(_ADD_MESSAGE, data)["sendSessionMessage"]
-        return str(sent["message"]["text"])
+        answer = self._client.gqlclient.execute(_ADD_MESSAGE, data)
+        return str(graphql.part_of(answer, "sendSessionMessage", "message", "text"))
 
     def run(self, text: str) -> Generator[dict[str, Any], None, None]:
         """Asks, and yields the question, each step and the answer as they are stored. See `get_messages`."""

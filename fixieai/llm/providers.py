@@ -25,6 +25,7 @@ class Provider:
     """A server that speaks OpenAI's API.
 
     `{OWNER}_BASE_URL` in the environment replaces `base_url`. `path` may hold `{model}`.
+    `sees`: its chat models take pictures; of other providers those do whose name says so.
     """
 
     owner: str
@@ -36,15 +37,21 @@ class Provider:
     takes_stop: bool = True
     streams: bool = True
     counts_streamed_tokens: bool = True
+    sees: bool = False
 
 
 # Text is the rendering where tools depend on the model (Ollama), on a flag (vLLM), or are missing.
 PROVIDERS: Mapping[str, Provider] = {
     provider.owner: provider
     for provider in (
-        Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-        Provider("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-        Provider("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+        Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", sees=True),
+        Provider("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", sees=True),
+        Provider(
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            "GEMINI_API_KEY",
+            sees=True,
+        ),
         Provider("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         Provider(
             "ai21",
@@ -107,6 +114,11 @@ _RETIRED: Mapping[str, str] = {
 
 _COMPLETION_MODEL = re.compile(r"gpt-3\.5-turbo-instruct|(?:davinci|babbage)-002|text-")
 _REASONING_MODEL = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)")
+# Models that take pictures, wherever they run.
+_SEEING_MODEL = re.compile(
+    r"vision|llava|pixtral|moondream|minicpm-v|internvl|[-.\d]vl|gemma-?[3-9]|llama-?4|gpt-(?:4o|[5-9])|claude|gemini",
+    re.IGNORECASE,
+)
 # From gpt-5.1 on, OpenAI's chat endpoint takes tools only when the model is told not to reason.
 _REASONING_EXCLUDES_TOOLS = re.compile(r"gpt-(?:5\.[1-9]|[6-9]|\d\d)")
 
@@ -131,6 +143,11 @@ class ModelId:
     @property
     def must_not_reason_with_tools(self) -> bool:
         return self.provider.owner == "openai" and _REASONING_EXCLUDES_TOOLS.match(self.model) is not None
+
+    @property
+    def sees(self) -> bool:
+        """Whether it can be asked about pictures."""
+        return self.is_chat and (self.provider.sees or _SEEING_MODEL.search(self.model) is not None)
 
     @property
     def path(self) -> str:
@@ -159,6 +176,11 @@ def parse_model_name(name: str) -> ModelId:
             f"The model that needs no server and no key is called {FEW_SHOT}."
         )
     return ModelId(provider, model)
+
+
+def sees_images(name: str) -> bool:
+    """Whether a model of this name, the few-shot model's too, can be asked about pictures."""
+    return name != FEW_SHOT and parse_model_name(name).sees
 
 
 def _is_printable(model: str) -> bool:

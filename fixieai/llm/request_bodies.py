@@ -78,6 +78,9 @@ def _turn(message: ChatMessage) -> dict[str, Any]:
         }
     if message.tool_call_id is not None:
         return {"role": message.role, "content": message.text, "tool_call_id": message.tool_call_id}
+    if message.images:
+        pictures = [{"type": "image_url", "image_url": {"url": uri}} for uri in message.images]
+        return {"role": message.role, "content": [{"type": "text", "text": message.text}, *pictures]}
     return {"role": message.role, "content": message.text}
 
 

@@ -9,14 +9,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import addresses, local_user, prices, secret_key, signing_keys
+from fixieai.platform import local_user, prices, secret_key, signing_keys
 from fixieai.platform.accounts import Accounts
+from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.deployments.deployments import Deployments
+from fixieai.platform.embeds import MAXIMUM_BYTES, Embeds
 from fixieai.platform.endpoints import (
     agents,
+    attachments,
     authorize,
     browser_keys,
     events,
@@ -40,6 +44,7 @@ from fixieai.platform.oauth import OAuth
 from fixieai.platform.oauth_values import OAuthValues
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
+from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.revisions import Revisions
@@ -49,7 +54,7 @@ from fixieai.platform.settings import Settings
 from fixieai.platform.sign_in import SignIn
 from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
-from fixieai.storage import home_lock
+from fixieai.storage import blobs, home_lock
 from fixieai.storage import queries as query_rows
 from fixieai.storage.database import Database, connect
 from fixieai.storage.messages import NewMessage
@@ -66,6 +71,7 @@ ROUTES: list[Route] = [
     public("/agents/{owner}/{handle}", pages.show_page, "GET"),
     public("/sessions/{handle}", pages.show_page, "GET"),
     public("/static/{file}", pages.show_file, "GET"),
+    public("/attachment/{token}", attachments.send_attachment, "GET"),
     public("/login", pages.show_account_page, "GET"),
     public("/welcome", pages.show_account_page, "GET"),
     public("/authorize", pages.show_account_page, "GET"),
@@ -120,7 +126,9 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
     for_users("/api/sessions/{handle}/events", events.follow_session, "GET"),
-    for_users("/api/sessions/{handle}/embeds", sessions.list_embeds, "GET"),
+    for_users("/api/sessions/{handle}/embeds", attachments.list_embeds, "GET"),
+    for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "POST"),
+    for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "PUT"),
     for_agents("/api/userstorage/{owner}/{handle}", counted(user_storage.list_values), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.get_value), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.put_value), "POST"),
@@ -153,6 +161,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         )
         if interrupted:
             _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
+        await platform.embeds.remove_unused()
         yield platform
         await platform.runner.stopped()
 
@@ -175,17 +184,31 @@ async def _compose(
     models = Models(settings.models)
     stack.push_async_callback(models.close)
     handshakes = Handshakes(auth, caller, settings.limits.agent_seconds)
-    hosting = Hosting(database, None)
+    stored = blobs.open_blobs(settings.home / "blobs", settings.blobs)
+    deployments = Deployments(stored, settings)
+    stack.push_async_callback(deployments.close)
+    hosting = Hosting(database, deployments)
     registry = Registry(database, handshakes, hosting)
     revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
-    services = Services(auth, caller, registry, models, usage, settings.limits)
-    runner = QueryRunner(database, services)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
+    embeds = Embeds(database, stored, secret, settings.url)
+    services = Services(
+        auth,
+        caller,
+        AgentAddresses(auth, deployments, settings.limits.agent_seconds),
+        registry,
+        models,
+        usage,
+        embeds,
+        _embed_reader(settings, embeds, stack),
+        settings.limits,
+    )
+    runner = QueryRunner(database, services)
     oauth_values = OAuthValues(database, secret)
-    conversations = Sessions(database, registry, runner)
+    conversations = Sessions(database, registry, runner, embeds)
     return Platform(
         settings=settings,
         database=database,
@@ -197,6 +220,7 @@ async def _compose(
         revisions=revisions_of_agents,
         organizations=Organizations(database),
         runner=runner,
+        embeds=embeds,
         sessions=conversations,
         accounts=Accounts(settings, database, auth, registry, conversations),
         sign_in=SignIn(database, auth),
@@ -207,6 +231,18 @@ async def _compose(
     )
 
 
+def _embed_reader(settings: Settings, embeds: Embeds, stack: contextlib.AsyncExitStack) -> EmbedReader:
+    policy = egress.EgressPolicy(
+        allow_loopback=settings.may_reach_private_embeds,
+        allow_private=settings.may_reach_private_embeds,
+        setting="FIXIE_ALLOW_PRIVATE_EMBEDS=1",
+        maximum_redirects=3,
+    )
+    session = egress.build_session(policy)
+    stack.push_async_callback(session.close)
+    return EmbedReader(embeds, session)
+
+
 def build_app(settings: Settings) -> ASGIApp:
     """The whole server. It opens its home when the server starts it (ASGI lifespan)."""
 
@@ -214,8 +250,7 @@ def build_app(settings: Settings) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with open_platform(settings) as platform:
             app.state.platform = platform
-            with addresses.published(settings):
-                yield {server.ON_STOPPING: platform.runner.stop}
+            yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
@@ -230,4 +265,5 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
         hosts=frozenset(names) | settings.public_hosts,
         origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
+        body_limits=(("/api/sessions/", MAXIMUM_BYTES), ("/graphql", graphql.MAXIMUM_BODY_BYTES)),
     )

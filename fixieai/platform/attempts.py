@@ -11,6 +11,7 @@ from fixieai import errors
 
 FREE_ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 60.0
+_FIRST_WAIT_SECONDS = 5.0
 _FORGOTTEN_SECONDS = 3600.0
 _MOST_NAMES = 10_000
 
@@ -48,4 +49,4 @@ class Attempts:
 
 def _wait_after(count: int) -> float:
     beyond = count - FREE_ATTEMPTS
-    return 0.0 if beyond < 0 else min(2.0 ** min(beyond, 10), LONGEST_WAIT_SECONDS)
+    return 0.0 if beyond < 0 else min(_FIRST_WAIT_SECONDS * 2.0 ** min(beyond, 10), LONGEST_WAIT_SECONDS)

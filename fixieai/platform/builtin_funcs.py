@@ -38,7 +38,6 @@ _FUNCS: dict[str, Callable[[Message, BuiltinContext], str]] = {
     "fixie_base_prompt": _base_prompt,
     "fixie_local_datetime": _local_datetime,
     "fixie_utc_datetime": _utc_datetime,
-    "fixie_query_embed": _not_on_this_platform,
     "fixie_query_corpus": _not_on_this_platform,
 }
 

@@ -110,7 +110,9 @@ class Embeds:
             await self._blobs.put(content)
         return replace(new, content_hash=content_hash, size=size)
 
-    async def with_named(self, owner_id: int, session_id: int, message: Message, keys: set[str]) -> Message:
+    async def with_named(
+        self, owner_id: int, session_id: int, message: Message, keys: frozenset[str]
+    ) -> Message:
         """The message, with the session's embeds of these keys attached to it too."""
         wanted = sorted(keys - message.embeds.keys())
         found = await self._database.read(embeds.all_named, owner_id, session_id, wanted)

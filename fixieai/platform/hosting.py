@@ -1,12 +1,13 @@
 """Keeps the processes of deployed agents in step with which revisions are current."""
 
 import asyncio
+import contextlib
 import logging
 import pathlib
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from fixieai import errors
+from fixieai.platform.deployments.deployments import Deployments
 from fixieai.storage import revisions
 from fixieai.storage.agents import Agent
 from fixieai.storage.database import Database
@@ -16,40 +17,19 @@ _logger = logging.getLogger("fixieai.platform")
 _AGENTS_AT_ONCE = 1_000
 
 
-class Deployments(Protocol):
-    """Whoever runs packages of code. `revision_id` names a process, `agent_id` is `owner/handle`."""
-
-    async def store(self, path: pathlib.Path, environment: str) -> str:
-        """Checks a package and keeps it; its hash."""
-        ...
-
-    async def start(self, revision_id: int, agent_id: str, package_hash: str, environment: str) -> str:
-        """The address of the running process, once it answers."""
-        ...
-
-    async def retire(self, revision_id: int) -> None:
-        """Lets calls finish, then stops the process, if there is one."""
-        ...
-
-    async def logs(self, revision_id: int, limit: int) -> list[str]:
-        """The newest lines that the process wrote."""
-        ...
-
-
 class Hosting:
-    """What the registry asks of `Deployments`; without one, nothing can be deployed."""
+    """What the registry asks of `Deployments`, mostly in the background.
 
-    def __init__(self, database: Database, deployments: Deployments | None) -> None:
+    A package is stored before the revision that has it. So nothing is discarded while one is stored.
+    """
+
+    def __init__(self, database: Database, deployments: Deployments) -> None:
         self._database = database
-        self._deployments = deployments
+        self.deployments = deployments
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def deployments(self) -> Deployments:
-        """Raises ServiceUnavailable where there is none."""
-        if self._deployments is None:
-            raise errors.ServiceUnavailable("Running uploaded code is not available on this platform.")
-        return self._deployments
+        self._storing = 0
+        self._discarding = asyncio.Lock()
+        self._unneeded: set[str] = set()
 
     async def start(self, agent: Agent, revision: Revision) -> str:
         """The address at which the code of a revision answers.
@@ -83,14 +63,48 @@ class Hosting:
 
     def retire(self, revision_id: int) -> None:
         """Stops the process of a revision, in the background."""
-        if self._deployments is not None:
-            self.in_background(self._deployments.retire(revision_id))
+        self.in_background(self.deployments.retire(revision_id))
+
+    @contextlib.asynccontextmanager
+    async def stored(self, path: pathlib.Path, environment: str) -> AsyncIterator[str]:
+        """The hash of a package that is kept from now on, if a revision has it when the block ends.
+
+        Raises:
+            UnprocessableContent, ContentTooLarge: it cannot be used; the message says why.
+        """
+        async with self._discarding:
+            self._storing += 1
+        try:
+            package_hash = await self.deployments.store(path, environment)
+            self._unneeded.add(package_hash)
+            yield package_hash
+        finally:
+            self._storing -= 1
+            self.in_background(self._discard())
+
+    def discard(self, package_hashes: Sequence[str]) -> None:
+        """Forgets those packages that no revision has any more, in the background."""
+        self._unneeded.update(package_hashes)
+        self.in_background(self._discard())
+
+    async def _discard(self) -> None:
+        async with self._discarding:
+            while self._unneeded and not self._storing:
+                package_hash = self._unneeded.pop()
+                if not await self._database.read(revisions.is_package_used, package_hash):
+                    await self.deployments.discard(package_hash)
 
     async def start_all(self) -> None:
-        """For the start of a platform."""
-        if self._deployments is None:
-            return
-        for agent in await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE):
+        """For the start of a platform: what is current is started, what is left of others is deleted."""
+        current = await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE)
+        await self.deployments.forget_all_but(
+            [
+                (agent.current_revision_id, agent.agent_id, agent.package_hash, agent.environment)
+                for agent in current
+                if agent.current_revision_id and agent.package_hash and agent.environment
+            ]
+        )
+        for agent in current:
             self.start_current(agent)
 
     def in_background(self, work: Awaitable[object]) -> None:

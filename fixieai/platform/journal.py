@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fixieai import errors
+from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind, prefix
+from fixieai.query_loop.attachments import references
 from fixieai.storage import messages, queries, sessions, usage
 from fixieai.storage.database import Database
+from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.messages import NewMessage
 from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
@@ -42,8 +45,11 @@ def dump_embeds(embeds: Mapping[str, Embed]) -> str:
 class Journal:
     """Appends to one query of a session, and publishes what it appended."""
 
-    def __init__(self, database: Database, run: Run, owner_id: int, session: Session) -> None:
+    def __init__(self, database: Database, embeds: Embeds, run: Run, owner_id: int, session: Session) -> None:
         self._database = database
+        self._embeds = embeds
+        self._attached: dict[str, NewEmbed] = {}
+        self._noted: set[str] = set()
         self._run = run
         self._owner_id = owner_id
         self._session = session
@@ -63,17 +69,44 @@ class Journal:
         """The newest `limit` messages of the session, oldest first."""
         return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
 
+    async def attach(self, message: Message) -> Message:
+        """What somebody outside said: its attachments are kept, and stored with the line that has them."""
+        if not message.embeds:
+            return message
+        kept = await self._embeds.keep(self._owner_id, self._session.id, message)
+        self._note_attached(kept)
+        return kept.message
+
+    def _note_attached(self, kept: Kept) -> None:
+        """What is elsewhere, and is passed on from one to another, is still one embed."""
+        self._attached.update({uri: new for uri, new in kept.new.items() if uri not in self._noted})
+        self._noted |= kept.new.keys()
+
+    async def with_named(self, message: Message) -> Message:
+        """The message, with what its text names of the session's attachments."""
+        keys = references(message.text) - message.embeds.keys()
+        if not keys:
+            return message
+        return await self._embeds.with_named(self._owner_id, self._session.id, message, keys)
+
+    def shown(self, message: Message) -> Message:
+        """The message for somebody outside."""
+        if not message.embeds:
+            return message
+        return Message(message.text, self._embeds.shown(self._owner_id, message.embeds))
+
     async def begin(
         self,
-        query: Message,
+        asked: Kept,
         agent_id: str | None,
         count: Callable[[Transaction, int], int],
         *,
         is_new_session: bool,
     ) -> None:
         """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries."""
-        line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
-        question = _message(line, USER)
+        self._note_attached(asked)
+        line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
+        question = self._message(line, USER)
         session, owner_id = self._session, self._owner_id
 
         def begin(transaction: Transaction) -> tuple[queries.Query, int]:
@@ -104,7 +137,7 @@ class Journal:
 
     async def record(self, line: Line, sender: str) -> None:
         text = shown_text(line.kind, line.name, line.text)
-        await self._append(_message(line, sender), Event(line.kind, text, sender, line.embeds))
+        await self._append(self._message(line, sender), Event(line.kind, text, sender, line.embeds))
 
     async def _append(self, message: NewMessage, event: Event) -> None:
         """A thought waits for what it leads to: nothing happens in between, and a commit is saved."""
@@ -136,6 +169,19 @@ class Journal:
         with self._taken_spent() as spent:
             await self._database.write(_add_all, self._owner_id, spent)
 
+    def _message(self, line: Line, sender: str, model: str | None = None) -> NewMessage:
+        """A line to be stored, with the embeds that came with it and are not stored yet."""
+        new = [(key, self._attached.pop(embed.uri, None)) for key, embed in line.embeds.items()]
+        return NewMessage(
+            type=line.kind,
+            name=line.name,
+            sender=sender,
+            text=line.text,
+            embeds=dump_embeds(line.embeds),
+            model=model,
+            attached=tuple(replace(embed, key=key, sender=sender) for key, embed in new if embed),
+        )
+
     def _publish(self, stored: list[tuple[NewMessage, Event]]) -> None:
         for _, event in stored:
             self._run.publish(event)
@@ -160,7 +206,7 @@ class Journal:
             thoughts = [message for message, _ in lines]
             ending = _Ending(_status(failure), failure.code if failure else None)
             its_ids = self._session.id, self._query_id
-            new = [*thoughts, _message(line, sender, self._model)]
+            new = [*thoughts, self._message(line, sender, self._model)]
             with self._taken_spent() as spent:
                 await self._database.write(_finish, self._owner_id, its_ids, new, ending, spent)
             self._publish(lines)
@@ -225,17 +271,6 @@ def _status(failure: Failure | None) -> queries.Ending:
     if failure is None:
         return "answered"
     return queries.INTERRUPTED if failure.code == queries.INTERRUPTED else "failed"
-
-
-def _message(line: Line, sender: str, model: str | None = None) -> NewMessage:
-    return NewMessage(
-        type=line.kind,
-        name=line.name,
-        sender=sender,
-        text=line.text,
-        embeds=dump_embeds(line.embeds),
-        model=model,
-    )
 
 
 def load_embeds(text: str) -> Mapping[str, Embed]:

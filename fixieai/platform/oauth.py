@@ -94,7 +94,4 @@ class OAuth:
         """Raises NotFound when the person may not see the agent any more, AgentUnavailable if it is off."""
         caller = Caller(flow.user.id, flow.user.username, flow.user.time_zone)
         program = await self._services.registry.program(caller, flow.agent_id)
-        if program.url is None:
-            raise errors.AgentUnavailable(f"The agent {program.agent_id} is not running. Start its program.")
-        token = self._services.auth.query_token(caller.username, program.agent_id, "oauth")
-        return AgentAddress(program.agent_id, program.url, token, self._services.limits.agent_seconds)
+        return await self._services.agent_addresses.of(program, caller, "oauth")

@@ -8,18 +8,21 @@ from fixieai import errors
 from fixieai.llm.base import LanguageModel
 from fixieai.llm.failures import AnswerBrokeOff
 from fixieai.llm.models import Models
-from fixieai.platform import builtin_funcs
+from fixieai.platform import builtin_funcs, query_embed
+from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
+from fixieai.platform.embeds import Embeds
 from fixieai.platform.journal import Journal
 from fixieai.platform.metered_model import metered
 from fixieai.platform.programs import Program
+from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.registry import Registry
 from fixieai.platform.settings import QueryLimits
 from fixieai.platform.usage import Usage
 from fixieai.protocol.builtin_funcs import is_builtin
 from fixieai.protocol.messages import AgentResponse, Message
-from fixieai.protocol.prompts import Completion, LlmSettings, Rendering
+from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.query_loop.drive import drive
 from fixieai.query_loop.effects import CallAgent, CallFunc, CallLlm, Effect, Record, Reply
@@ -36,9 +39,12 @@ class Services:
 
     auth: Auth
     agents: AgentCaller
+    agent_addresses: AgentAddresses
     registry: Registry
     models: Models
     usage: Usage
+    embeds: Embeds
+    embed_reader: EmbedReader
     limits: QueryLimits
 
 
@@ -50,14 +56,9 @@ class QueryContext:
     caller: Caller
     journal: Journal
 
-    def address(self, program: Program) -> AgentAddress:
-        """Raises AgentUnavailable when the agent is registered but not running."""
-        if program.url is None:
-            raise errors.AgentUnavailable(f"The agent {program.agent_id} is not running. Start its program.")
-        token = self.services.auth.query_token(
-            self.caller.username, program.agent_id, self.journal.session_handle
-        )
-        return AgentAddress(program.agent_id, program.url, token, self.services.limits.agent_seconds)
+    async def address(self, program: Program) -> AgentAddress:
+        """Raises AgentUnavailable when the agent is registered but does not run."""
+        return await self.services.agent_addresses.of(program, self.caller, self.journal.session_handle)
 
 
 async def ask(
@@ -68,7 +69,13 @@ async def ask(
     Raises:
         FixieError: there is no answer, with the reason for the person who asked.
     """
-    path = (*path, program.agent_id)
+    with context.services.agent_addresses.held(program):
+        return await _ask(context, program, query, history, (*path, program.agent_id))
+
+
+async def _ask(
+    context: QueryContext, program: Program, query: Message, history: list[Line], path: tuple[str, ...]
+) -> Line:
     if program.code_shot is None:
         return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
     model = await context.services.models.choose(program.llm_settings.model)
@@ -88,7 +95,7 @@ async def _ask_standalone(
     """A standalone agent may answer several times, each time the answer so far; the last one counts."""
     response: AgentResponse | None = None
     asked = context.services.agents.ask_standalone(
-        context.address(program), query, context.journal.idempotency_key()
+        await context.address(program), context.journal.shown(query), context.journal.idempotency_key()
     )
     async with contextlib.aclosing(asked) as responses:
         async for response in responses:
@@ -98,7 +105,8 @@ async def _ask_standalone(
         raise errors.AgentUnavailable(f"The agent {program.agent_id} answered nothing.")
     if response.error is not None:
         raise errors.AgentUnavailable(_error_text(program, response))
-    line = Line(LineKind.RESPONSE, response.message.text, embeds=response.message.embeds)
+    answer = await context.journal.attach(response.message)
+    line = Line(LineKind.RESPONSE, answer.text, embeds=answer.embeds)
     if is_outermost:
         await context.journal.finish(line, program.agent_id)
     return line
@@ -185,21 +193,34 @@ class _Performer:
             self._context.journal.publish_partial(partial, self._program.agent_id)
 
     async def _call_func(self, effect: CallFunc) -> Message:
+        if effect.name == query_embed.NAME:
+            return await self._query_embed(effect.message)
         if is_builtin(effect.name):
             known = builtin_funcs.BuiltinContext(self._code_shot.base_prompt, self._context.caller.time_zone)
             return builtin_funcs.call(effect.name, effect.message, known)
         response = await self._context.services.agents.call_func(
-            self._context.address(self._program),
+            await self._context.address(self._program),
             effect.name,
-            effect.message,
+            self._context.journal.shown(effect.message),
             self._context.journal.idempotency_key(),
         )
         if response.error is None:
-            return response.message
+            return await self._context.journal.attach(response.message)
         if self._model.rendering is Rendering.TRANSCRIPT:
             # The few-shot model would take the error for a value and fill it into an answer.
             raise errors.AgentUnavailable(f"Func[{effect.name}] of {_error_text(self._program, response)}")
         return Message(f"Error ({response.error.code}): {response.message.text}")
+
+    async def _query_embed(self, message: Message) -> Message:
+        message = await self._context.journal.with_named(message)
+        model = query_embed.Model(self._model.name, self._model.rendering, self._ask_aside)
+        reader, owner_id = self._context.services.embed_reader, self._context.caller.user_id
+        return Message(await reader.answer(owner_id, message, model))
+
+    async def _ask_aside(self, prompt: Prompt) -> str:
+        """One more model call, of which the person sees nothing."""
+        completion = await self._call_llm(CallLlm(prompt, lambda _: False, lambda _: None))
+        return completion.text
 
     async def _call_agent(self, effect: CallAgent) -> Message:
         if len(self._path) >= self._context.services.limits.hops:

@@ -8,13 +8,14 @@ import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from fixieai import errors
 from fixieai.platform import journal as journals
 from fixieai.platform import performer
 from fixieai.platform.auth import Caller
+from fixieai.platform.embeds import Kept
 from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Journal
 from fixieai.platform.performer import QueryContext, Services
@@ -23,6 +24,7 @@ from fixieai.platform.runs import Failure, Run
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage.database import Database
+from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.queries import INTERRUPTED
 from fixieai.storage.sessions import Session
 
@@ -37,7 +39,8 @@ class Query:
     """What a person asks. `program` is None when the router is to choose the agent.
 
     `message` is what the person wrote; `question` is that without the `@owner/handle` in front.
-    A session that `is_new` is stored together with the query.
+    A session that `is_new` is stored together with the query. `attached` are the new embeds of the
+    message, which refers to them.
     """
 
     caller: Caller
@@ -46,6 +49,7 @@ class Query:
     message: Message
     question: Message
     is_new_session: bool = False
+    attached: Mapping[str, NewEmbed] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -121,7 +125,7 @@ class QueryRunner:
                 self._turns.pop(session_id, None)
 
     async def _run_in_turn(self, query: Query, run: Run, turn: _Turn) -> None:
-        journal = Journal(self._database, run, query.caller.user_id, query.session)
+        journal = Journal(self._database, self._services.embeds, run, query.caller.user_id, query.session)
         try:
             async with (
                 self._in_turn(query.session.id, turn),
@@ -138,14 +142,19 @@ class QueryRunner:
         """Stores the query, finds the agent, and lets it answer."""
         agent_id = query.program.agent_id if query.program else None
         count = self._services.usage.count_query
-        await journal.begin(query.message, agent_id, count, is_new_session=query.is_new_session)
+        message = query.message
+        if not query.is_new_session:
+            message = await journal.with_named(message)
+        asked = Kept(message, query.attached)
+        await journal.begin(asked, agent_id, count, is_new_session=query.is_new_session)
+        question = Message(query.question.text, message.embeds)
         program = query.program
         if program is None:
-            program = await self._services.registry.route(query.caller, query.question.text)
+            program = await self._services.registry.route(query.caller, question.text)
             await journal.record_routing(program.agent_id)
         context = QueryContext(self._services, query.caller, journal)
         history = await self._history(program, journal)
-        await performer.ask(context, program, query.question, history, ())
+        await performer.ask(context, program, question, history, ())
 
     async def _history(self, program: Program, journal: Journal) -> list[Line]:
         """What the person and the agent said before: of as many messages in any session, long or short."""

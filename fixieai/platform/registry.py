@@ -145,9 +145,11 @@ class Registry:
         Raises:
             NotFound: there is no such agent that the caller may change.
         """
-        agent = await self._database.write(_delete, caller.user_id, *split(caller, agent_id))
+        agent, packages = await self._database.write(_delete, caller.user_id, *split(caller, agent_id))
         if agent.environment is not None and agent.current_revision_id is not None:
             self._hosting.retire(agent.current_revision_id)
+        if packages:
+            self._hosting.discard(packages)
 
     async def route(self, caller: Caller, text: str) -> Program:
         """The agent whose sample queries are most like the text.
@@ -236,7 +238,9 @@ def _greet(transaction: Transaction, agent: Agent, said: Handshake) -> Agent:
     return agents.set_handshake(transaction, now, said)
 
 
-def _delete(transaction: Transaction, user_id: int, owner: str, handle: str) -> Agent:
+def _delete(transaction: Transaction, user_id: int, owner: str, handle: str) -> tuple[Agent, list[str]]:
+    """The agent that was, and the packages that it had."""
     agent = agents.editable(transaction, user_id, owner, handle)
+    packages = revisions.packages(transaction, agent)
     agents.delete(transaction, agent)
-    return agent
+    return agent, packages

@@ -101,16 +101,15 @@ class Revisions:
             NotFound: there is no such agent that the caller may change.
             UnprocessableContent: it has not exactly one of URL and package, or they cannot be used.
             AgentUnavailable: the agent does not answer, or its code could not be started.
-            ServiceUnavailable: this platform runs no uploaded code.
         """
         _check(new)
         agent = await self._editable(caller, agent_id)
         if new.url is not None:
             return await self._create_elsewhere(caller, agent, new, make_current)
         environment, package = str(new.environment), new.package or pathlib.Path()
-        package_hash = await self._hosting.deployments.store(package, environment)
-        source = Source(environment=environment, package_hash=package_hash, labels=new.labels)
-        revision = await self._database.write(revisions.insert, agent, source, revisions.PENDING)
+        async with self._hosting.stored(package, environment) as package_hash:
+            source = Source(environment=environment, package_hash=package_hash, labels=new.labels)
+            revision = await self._database.write(revisions.insert, agent, source, revisions.PENDING)
         deploying = asyncio.create_task(self._deploy(caller, agent, revision, makes_current=make_current))
         self._hosting.in_background(deploying)
         if not make_current:
@@ -204,9 +203,10 @@ class Revisions:
         """
         agent = await self._editable(caller, agent_id)
         revision, switch = await self._database.write(_delete, agent, _number(revision_id))
-        if revision.package_hash is not None and not revision.is_current:
-            self._hosting.retire(revision.id)
         self._hosting.follow(switch)
+        if revision.package_hash is not None:
+            self._hosting.retire(revision.id)
+            self._hosting.discard([revision.package_hash])
         return switch.after
 
     async def logs(self, caller: Caller, agent_id: str, revision_id: str, limit: int) -> list[str]:

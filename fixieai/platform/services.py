@@ -9,6 +9,7 @@ from fixieai.platform.accounts import Accounts
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.embeds import Embeds
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
@@ -41,6 +42,7 @@ class Platform:
     organizations: Organizations
     runner: QueryRunner
     sessions: Sessions
+    embeds: Embeds
     usage: Usage
     oauth: OAuth
     user_storage: UserStorage

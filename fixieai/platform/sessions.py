@@ -6,6 +6,7 @@ import re
 from fixieai import errors
 from fixieai.platform import session_handles
 from fixieai.platform.auth import Caller
+from fixieai.platform.embeds import Embeds
 from fixieai.platform.programs import Program
 from fixieai.platform.query_runner import Query, QueryRunner
 from fixieai.platform.registry import Registry
@@ -24,8 +25,9 @@ _TRIES_FOR_A_HANDLE = 8
 class Sessions:
     """What a person can do with sessions. Another person's session does not exist here."""
 
-    def __init__(self, database: Database, registry: Registry, runner: QueryRunner) -> None:
+    def __init__(self, database: Database, registry: Registry, runner: QueryRunner, embeds: Embeds) -> None:
         self._database = database
+        self._embeds = embeds
         self._registry = registry
         self._runner = runner
 
@@ -61,7 +63,7 @@ class Sessions:
 
     async def delete(self, caller: Caller, handle: str) -> None:
         session = await self.find(caller, handle)
-        await self._database.write(sessions.delete, caller.user_id, session.id)
+        await self._embeds.delete_session(caller.user_id, session.id)
 
     async def later_messages(
         self, caller: Caller, handle: str, after: int, limit: int
@@ -106,7 +108,8 @@ class Sessions:
 
         Raises:
             NotFound: no such agent or session.
-            UnprocessableContent: the text is empty or has more than 262,144 characters.
+            UnprocessableContent: the text is empty or has more than 262,144 characters, or a `data:` URI
+                of an embed cannot be read.
             Conflict: too many queries wait in this session.
         """
         _check(message)
@@ -117,8 +120,11 @@ class Sessions:
         is_new = session is None
         if session is None:
             session = sessions.draft(await self._free_handle(caller), program.agent_id if program else None)
-        question = dataclasses.replace(message, text=text)
-        return self._runner.start(Query(caller, session, program, message, question, is_new))
+        kept = await self._embeds.keep(caller.user_id, session.id, message)
+        question = dataclasses.replace(kept.message, text=text)
+        return self._runner.start(
+            Query(caller, session, program, kept.message, question, is_new, attached=kept.new)
+        )
 
     async def _addressed(self, caller: Caller, text: str) -> tuple[Program | None, str]:
         """`@owner/handle text` asks that agent. A bare `@word` that is no agent is just text."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from fixieai import credentials, errors
 from fixieai.llm.settings import ModelSettings
+from fixieai.storage.blobs import BLOB_VARIABLES
 from fixieai.storage.database import sqlite_url
 from fixieai.storage.user_storage import Quota
 
@@ -65,13 +66,15 @@ class Settings:
     """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
 
     `secret_key` is 32 bytes in base64; None: the home's own. `public_url` is where others reach this
-    platform, without a slash at its end; None: only this machine does.
+    platform, without a slash at its end; None: only this machine does. `blobs` are the variables that
+    say in which bucket attachments are; without them they are in the home.
     """
 
     home: pathlib.Path
     host: str = "127.0.0.1"
     port: int = 8180
     may_reach_private_agents: bool = False
+    may_reach_private_embeds: bool = False
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
@@ -80,6 +83,7 @@ class Settings:
     deployments: DeploymentLimits = field(default_factory=DeploymentLimits)
     secret_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
+    blobs: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
@@ -220,4 +224,6 @@ def from_environment(
         ),
         secret_key=environment.get("FIXIE_SECRET_KEY"),
         public_url=public_url,
+        blobs={name: environment[name] for name in BLOB_VARIABLES if name in environment},
+        may_reach_private_embeds=environment.get("FIXIE_ALLOW_PRIVATE_EMBEDS") == "1",
     )

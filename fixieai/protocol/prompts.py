@@ -36,12 +36,16 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn. An assistant turn may hold a tool call; a tool turn names the call it answers."""
+    """One turn. An assistant turn may hold a tool call; a tool turn names the call it answers.
+
+    `images`, of a user's turn, are `data:` URIs of pictures.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str
     tool_call: ToolCall | None = None
     tool_call_id: str | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

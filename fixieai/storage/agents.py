@@ -228,8 +228,14 @@ def samples(transaction: Transaction, viewer_id: int, limit: int) -> list[Sample
 
 
 def delete(transaction: Transaction, agent: Agent) -> bool:
-    """Deletes the agent with its revisions; whether it was there."""
-    return transaction.execute(_SQL["delete"], _named(agent)) > 0
+    """Deletes the agent with its revisions and what people allowed it elsewhere; whether it was there.
+
+    What it keeps for people stays: it is there again for an agent of the same name.
+    """
+    was_there = transaction.execute(_SQL["delete"], _named(agent)) > 0
+    if was_there:
+        oauth.forget_agent(transaction, agent.agent_id)
+    return was_there
 
 
 def set_unreachable(transaction: Transaction, agent: Agent) -> None:

@@ -20,6 +20,14 @@ from fixieai import errors
 from fixieai.storage.blob_bucket import BlobBucket
 from fixieai.storage.blob_folder import BlobFolder
 
+BLOB_VARIABLES = (
+    "FIXIE_BLOBS_URL",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _AREA = re.compile(r"[a-z]+")
 
@@ -102,8 +110,7 @@ class Blobs:
 def open_blobs(folder: pathlib.Path, environment: Mapping[str, str]) -> Blobs:
     """The area "embeds" of the bucket that FIXIE_BLOBS_URL names, or of `folder` when it is not set.
 
-    The bucket's service and keys are what AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN say.
+    `environment` holds BLOB_VARIABLES: the bucket, its service and its keys.
 
     Raises:
         ConfigurationError: the URL is not `s3://bucket/prefix`, or `obstore` is not installed.

@@ -128,29 +128,25 @@ def page(transaction: Transaction, agent: Agent, after: str | None, limit: int) 
 
 def current_of(transaction: Transaction, viewer_id: int, agent_ids: Sequence[int]) -> dict[int, Revision]:
     """The current revisions of those agents that the viewer may change, by agent."""
-    rows = _of_agents(transaction, "current_of_agents", {"viewer_id": viewer_id}, agent_ids)
-    return {row.agent_id: row for row in rows}
+    if not agent_ids:
+        return {}
+    sql, listed = statements.with_list(_SQL["current_of_agents"], "agent_ids", agent_ids)
+    found = [_revision(row) for row in transaction.rows(sql, {"viewer_id": viewer_id, **listed})]
+    return {revision.agent_id: revision for revision in found}
 
 
 def newest_of(
     transaction: Transaction, viewer_id: int, agent_ids: Sequence[int], limit: int
 ) -> dict[int, list[Revision]]:
     """The newest revisions of those agents that the viewer may change, up to `limit` each, newest first."""
-    params: Params = {"viewer_id": viewer_id, "limit": limit}
-    found: dict[int, list[Revision]] = {}
-    for revision in _of_agents(transaction, "newest_of_agents", params, agent_ids):
-        found.setdefault(revision.agent_id, []).append(revision)
-    return found
-
-
-def _of_agents(
-    transaction: Transaction, name: str, params: Params, agent_ids: Sequence[int]
-) -> list[Revision]:
     if not agent_ids:
-        return []
-    named = {f"id{place}": agent_id for place, agent_id in enumerate(agent_ids)}
-    sql = _SQL[name].replace("{ids}", ", ".join(f":{name}" for name in named))
-    return [_revision(row) for row in transaction.rows(sql, {**params, **named})]
+        return {}
+    sql, listed = statements.with_list(_SQL["newest_of_agents"], "agent_ids", agent_ids)
+    rows = transaction.rows(sql, {"viewer_id": viewer_id, "limit": limit, **listed})
+    by_agent: dict[int, list[Revision]] = {}
+    for revision in sorted(map(_revision, rows), key=lambda each: each.id, reverse=True):
+        by_agent.setdefault(revision.agent_id, []).append(revision)
+    return by_agent
 
 
 def make_current(
@@ -289,7 +285,7 @@ def extend_leases(transaction: Transaction, until: int) -> None:
 def pending(transaction: Transaction, limit: int) -> list[tuple[Agent, Revision]]:
     """Revisions that are being deployed. For the start of a platform."""
     found = []
-    for owner_id, agent_id, revision_id in transaction.rows(_SQL["pending"], {"limit": limit}):
+    for owner_id, agent_id, revision_id in transaction.rows(_SQL["pending"], {"after": 0, "limit": limit}):
         agent = agents.by_id(transaction, owner_id, agent_id)
         found.append((agent, get(transaction, agent, revision_id)))
     return found
@@ -299,6 +295,11 @@ def managed(transaction: Transaction, after: int, limit: int) -> list[Agent]:
     """Agents whose current revision the platform runs. For the start of a platform."""
     rows = transaction.rows(_SQL["managed"], {"after": after, "limit": limit})
     return [agents.by_id(transaction, owner_id, agent_id) for owner_id, agent_id in rows]
+
+
+def packages(transaction: Transaction, agent: Agent) -> list[str]:
+    """The hashes of the packages of the agent's revisions."""
+    return [str(package_hash) for (package_hash,) in transaction.rows(_SQL["packages"], _of(agent))]
 
 
 def is_package_used(transaction: Transaction, package_hash: str) -> bool:

@@ -12,6 +12,9 @@ _ERASE = (
     _SQL["erase_invitation"],
     _SQL["erase_authorizations"],
     _SQL["erase_user_storage"],
+    _SQL["erase_user_storage_usage"],
+    _SQL["erase_oauth_values"],
+    _SQL["erase_oauth_flows"],
     _SQL["erase_memberships"],
 )
 

@@ -8,6 +8,7 @@
 
 from fixieai.testing.agents import load, wait_until_reachable
 from fixieai.testing.answers import Answer, Step
+from fixieai.testing.oauth_provider import OAuthProvider
 from fixieai.testing.platforms import Platform, ask, platform
 
-__all__ = ["Answer", "Platform", "Step", "ask", "load", "platform", "wait_until_reachable"]
+__all__ = ["Answer", "OAuthProvider", "Platform", "Step", "ask", "load", "platform", "wait_until_reachable"]

@@ -1,9 +1,15 @@
 """`fixie serve`: loading, reloading, registering."""
 
+import os
 import signal
 import socket
+import sys
 
 import pytest
+
+import fixieai
+from fixieai.agents import serving, token
+from fixieai.web import server
 
 AGENT = """
 import fixieai
@@ -74,12 +80,116 @@ def test_variables_of_the_env_file_are_set_but_do_not_replace_others(platform_cl
     (echo / ".env").unlink()
 
 
-def test_a_tunnel_or_environment_asked_for_is_said_not_to_be_made(platform_cli, echo):
-    agent = platform_cli.start("serve", "--tunnel", "--venv", "--no-reload", "--port", "0", folder=echo)
-    agent.wait_for("is served at")
-    assert "No public tunnel is opened" in agent.output()
-    assert "in the Python environment of this command" in agent.output()
-    agent.stop()
+BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/extra-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("extra_thing.py", "TEXT = 'required'")
+        wheel.writestr("extra-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: extra\\nVersion: 1\\n")
+        wheel.writestr("extra-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("extra-1.dist-info/RECORD", "")
+    return "extra-1-py3-none-any.whl"
+"""
+
+FAKE_SSH = """#!{python}
+import json, sys, time
+port = sys.argv[sys.argv.index("-R") + 1].rpartition(":")[2]
+print("Welcome")
+for host in ("localhost", "127.0.0.1"):
+    print(json.dumps({{"address": f"http://{{host}}:{{port}}"}}), flush=True)
+    time.sleep({seconds})
+time.sleep(60)
+"""
+
+
+def _current_url(fixie) -> str:
+    return _shown(fixie, "Served at")
+
+
+def _shown(fixie, label: str) -> str:
+    lines = fixie("agent", "show", "echo").stdout.splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith(label)), "")
+
+
+def test_a_tunnel_that_is_asked_for_is_where_the_agent_is_and_it_moves_with_it(
+    platform_cli, echo, look_until, monkeypatch
+):
+    ssh = platform_cli.folder / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(FAKE_SSH.format(python=sys.executable, seconds=3))
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    agent = platform_cli.start("serve", "--tunnel", "--no-reload", "--port", "0", folder=echo)
+    assert "http://localhost:" in agent.wait_for("is served at")
+    look_until(
+        lambda: agent.output() if _current_url(platform_cli).startswith("http://127.0.0.1:") else "",
+        agent.output,
+    )
+    assert _ask(platform_cli) == "first hello"
+    assert agent.stop() == 0
+    assert _current_url(platform_cli) == ""
+
+
+@pytest.fixture
+def elsewhere(platform_cli):
+    """The address of the same agent, served by other means."""
+    agent = fixieai.StandaloneAgent(lambda query: "former")
+    agent._jwks_client = token.JwksClient(f"{platform_cli.variables['FIXIE_API_URL']}/.well-known/jwks.json")
+    agent._allowed_agent_id = "local/echo"
+    app = serving.guarded_app(agent, "127.0.0.1")
+    with server.BackgroundServer(app, server.bind("127.0.0.1", 0)) as running:
+        yield running.url
+
+
+def test_what_was_current_is_so_again_after_serving_and_also_when_it_was_killed(
+    platform_cli, echo, elsewhere, look_until
+):
+    platform_cli("agent", "register", "echo", elsewhere)
+    assert _ask(platform_cli) == "former"
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+        agent.wait_for("is served at")
+        assert _ask(platform_cli) == "first hello"
+        agent.stop(number)
+        look_until(lambda: "back" * (_current_url(platform_cli) == elsewhere), agent.output)
+        assert _ask(platform_cli) == "former"
+    platform_cli("agent", "delete", "echo")
+
+
+def test_a_program_whose_agent_another_serves_now_says_so_and_ends(platform_cli, echo):
+    first = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    first.wait_for("is served at")
+    second = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
+    second.wait_for("is served at")
+    assert first.process.wait(30) == 1
+    assert "Another program serves this agent meanwhile" in first.output()
+    assert _ask(platform_cli) == "first hello"
+    second.stop()
+    assert _current_url(platform_cli) == ""
+
+
+def test_with_an_environment_of_its_own_the_agent_has_what_it_requires(platform_cli, echo):
+    """From a folder beside it: nothing is fetched from anywhere."""
+    (echo / "extra").mkdir()
+    (echo / "extra" / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "extra"\nversion = "1"\n'
+    )
+    (echo / "extra" / "backend.py").write_text(BACKEND)
+    (echo / "requirements.txt").write_text("fixieai\n./extra\n")
+    (echo / "main.py").write_text(
+        "import sys, extra_thing\ndef agent(query):\n    return extra_thing.TEXT + ' ' + sys.prefix\n"
+    )
+    for _ in range(2):
+        agent = platform_cli.start("serve", "--venv", "--no-reload", "--port", "0", folder=echo)
+        agent.wait_for("is served at")
+        assert _ask(platform_cli) == f"required {echo / '.fixie.venv'}"
+        agent.stop()
+    assert "Making the virtual environment" not in agent.output()
+    (echo / "requirements.txt").write_text("./nowhere\n")
+    assert "could not be installed" in platform_cli("serve", "--venv", str(echo), code=1).stderr
+    (echo / "requirements.txt").unlink()
 
 
 def test_a_port_in_use_is_an_error_that_says_so(platform_cli, echo):

@@ -7,7 +7,7 @@ import re
 from fixieai.llm.providers import PROVIDERS
 
 ROOT = pathlib.Path(__file__).parents[2]
-_OURS = re.compile(r"FIXIE_[A-Z]+(?:_[A-Z]+)*|OPENAI_[A-Z]+(?:_[A-Z]+)*|NO_COLOR")
+_OURS = re.compile(r"FIXIE_[A-Z]+(?:_[A-Z]+)*|OPENAI_[A-Z]+(?:_[A-Z]+)*|AWS_[A-Z]+(?:_[A-Z]+)*|NO_COLOR")
 _DOCUMENTED = re.compile(r"`((?:[A-Z][A-Z0-9]*_)+[A-Z]+)(?:=[^`]*)?`")
 
 

@@ -12,6 +12,8 @@ PUBLIC = {
     "/agents/{owner}/{handle}",
     "/sessions/{handle}",
     "/static/{file}",
+    # Its last part is signed and ends within ten minutes.
+    "/attachment/{token}",
     "/login",
     "/welcome",
     "/authorize",

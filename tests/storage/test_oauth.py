@@ -3,7 +3,7 @@
 import pytest
 
 from fixieai import errors
-from fixieai.storage import oauth
+from fixieai.storage import oauth, user_storage, users
 from fixieai.storage.transaction import Transaction
 
 
@@ -81,3 +81,17 @@ def test_tokens_go_with_an_agent_that_is_renamed_and_from_one_that_is_deleted(
         assert oauth.value(transaction, person, "ann/dice", "_oauth_token") is None
     oauth.forget_agent(transaction, "ann/cubes")
     assert oauth.value(transaction, bob, "ann/cubes", "_oauth_token") is None
+
+
+def test_nothing_of_it_is_left_of_somebody_who_is_removed(
+    transaction: Transaction, ann: int, bob: int
+) -> None:
+    for person in (ann, bob):
+        user_storage.put(transaction, person, "bob/dice", "key", "1")
+        oauth.put_value(transaction, person, "bob/dice", "_oauth_token", "1", most_keys=9)
+        oauth.begin_flow(transaction, person, "bob/dice", str(person), now=100, expires=200)
+    users.remove(transaction, ann)
+    assert oauth.flow(transaction, str(ann), 150) is None
+    users.erase(transaction, ann)
+    for table in ("user_storage", "user_storage_usage", "oauth_values", "oauth_flows"):
+        assert transaction.rows(f"SELECT user_id FROM {table}", {}) == [(bob,)]

@@ -61,20 +61,22 @@ def deploy_agent(  # noqa: PLR0913, PLR0917 - an argument for each option
     if validate and source.is_python:
         _validate(source)
     client = FixieClient()
-    labels = dict(metadata) | deployed_agent.labels("deploy")
-    agent = deployed_agent.create_or_update(client, config, published=public or config.public or None)
-    agent_id = str(agent.get_metadata()["agentId"])
+    agent = client.get_agent(config.agent_id)
+    agent_id = deployed_agent.id_of(client, agent, config)
     with _sent(source, agent_id, client.url) as package:
+        deployed_agent.create_or_update(agent, config)
         revision = client.create_agent_revision(
             agent_id,
             current,
             reindex_corpora=reindex,
-            metadata=labels,
+            metadata=dict(metadata) | deployed_agent.labels("deploy"),
             external_url=config.deployment_url,
             gzip_tarfile=package,
             environment=source.environment,
             progress=output.progress("Sent") if package else None,
         )
+    if public or config.public:
+        agent.update_agent(published=True)
     _announce(client, agent_id, revision, current)
 
 

@@ -35,17 +35,17 @@ def find(client: FixieClient, path: str | None) -> Agent:
     return agent
 
 
-def create_or_update(client: FixieClient, config: AgentConfig, *, published: bool | None) -> Agent:
-    """The agent with what the agent.yaml says of it; `published` None leaves that as it is."""
-    agent = client.get_agent(config.agent_id)
+def id_of(client: FixieClient, agent: Agent, config: AgentConfig) -> str:
+    """`owner/handle` of an agent, which may have been renamed, or is still to be made."""
+    if agent.valid:
+        return str(agent.get_metadata()["agentId"])
+    return f"{config.owner or client.get_current_username()}/{config.handle}"
+
+
+def create_or_update(agent: Agent, config: AgentConfig) -> None:
+    """Says what the agent.yaml says of the agent; who may use it stays as it is."""
     change = agent.update_agent if agent.valid else agent.create_agent
-    change(
-        name=config.name,
-        description=config.description,
-        more_info_url=config.more_info_url,
-        published=published,
-    )
-    return agent
+    change(name=config.name, description=config.description, more_info_url=config.more_info_url)
 
 
 def sample_query(client: FixieClient, agent_id: str) -> str | None:

@@ -8,6 +8,7 @@ import click
 
 from fixieai import errors
 from fixieai.cli import output
+from fixieai.cli.agent import deployed_agent
 from fixieai.client.client import FixieClient
 
 _LABELS = {
@@ -83,12 +84,17 @@ def _state(revision: dict[str, Any]) -> str:
 @click.argument("url")
 @click.option("--description", help="What people read about it.")
 def register(handle: str, url: str, description: str | None) -> None:
-    """Register your agent HANDLE, served at URL by any program that speaks the agent protocol."""
-    agent = FixieClient().get_agent(handle)
-    if description:
-        agent.register(url, description=description)
-    else:
-        agent.register(url)
+    """Register your agent HANDLE, served at URL by any program that speaks the agent protocol.
+
+    The address becomes the agent's current revision, until another one does.
+    """
+    client = FixieClient()
+    agent = client.get_agent(handle)
+    if not agent.valid:
+        agent.create_agent(description=description or "")
+    elif description:
+        agent.update_agent(description=description)
+    client.create_agent_revision(handle, True, external_url=url, metadata=deployed_agent.labels("register"))
     about = agent.get_metadata()
     click.echo(f"Registered {about['agentId']} ({about['type']}) at {about['url']}")
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import click
 
 from fixieai import credentials, errors
 from fixieai.cli import exits, output, processes
-from fixieai.cli.agent import agent_config, env_file, init, loader
+from fixieai.cli.agent import agent_config, env_file, init, loader, local_venv
 from fixieai.cli.agent.served_agent import ServedAgent, Source
 from fixieai.cli.agent.source_watch import SourceWatch
 from fixieai.cli.agent.tunnel import Tunnel
@@ -45,7 +46,10 @@ _LOOK_SHARE = 0.05
     "--reload/--no-reload", default=True, show_default=True, help="Reload when a *.py file changes."
 )
 @click.option(
-    "--venv/--no-venv", default=False, help="Accepted for old scripts: no virtual environment is made."
+    "--venv/--no-venv",
+    default=False,
+    show_default=True,
+    help="Install what requirements.txt names in a virtual environment of its own, and run the agent there.",
 )
 def serve_agent(
     path: str | None, host: str, port: int | None, tunnel: bool | None, reload: bool, venv: bool
@@ -56,10 +60,6 @@ def serve_agent(
     started when none is running. Variables in the folder's `.env` are set. What was current before is so
     again when the command ends, however it ends.
     """
-    if venv:
-        click.echo(
-            "The agent runs in the Python environment of this command: install in it what it needs.", err=True
-        )
     file = agent_config.path_of(path)
     config = init.load_or_create(file)
     variables = {**env_file.read(file.parent), **os.environ}
@@ -69,7 +69,8 @@ def serve_agent(
         child_platform.found_or_started(variables) as address,
     ):
         client = FixieClient(variables.get("FIXIE_API_KEY"), api_url=address)
-        source = Source(file.resolve(), config, variables)
+        python = local_venv.python_of(file.parent) if venv else sys.executable
+        source = Source(file.resolve(), config, variables, python)
         has_tunnel = _needs_tunnel(address, host) if tunnel is None else tunnel
         callers_of = loader.ANY_HOST if has_tunnel else None
         with (

@@ -2,6 +2,7 @@
 
 import pathlib
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,6 +27,7 @@ class Source:
     file: pathlib.Path
     config: AgentConfig
     variables: Mapping[str, str]
+    python: str = sys.executable
 
 
 class ServedAgent:
@@ -89,7 +91,12 @@ class ServedAgent:
         arguments = [_LOADER, str(self._listening.fileno()), self._source.file.name]
         arguments += [self._callers_of] if self._callers_of else []
         self._child = processes.Child(
-            arguments, variables, folder=self._source.file.parent, listening=self._listening, log=self._log
+            arguments,
+            variables,
+            folder=self._source.file.parent,
+            listening=self._listening,
+            log=self._log,
+            python=self._source.python,
         )
 
     def chat_page(self) -> str:

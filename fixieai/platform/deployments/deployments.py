@@ -24,7 +24,6 @@ from fixieai.platform.settings import Settings
 from fixieai.storage.blobs import Blobs
 
 _logger = logging.getLogger("fixieai.platform")
-_GRACE_SECONDS = 10.0
 _CLOSING_SECONDS = 3.0
 # A query that found a revision current a moment ago may be about to hold on to it.
 _SECONDS_BEFORE_STOPPING = 1.0
@@ -215,7 +214,7 @@ class Deployments:
         del self._deployed[deployment]
 
         async def stop() -> None:
-            await deployed.stop(_GRACE_SECONDS)
+            await deployed.stop(self._timing.grace)
             if removes:
                 await self._workshop.remove(deployment)
 

@@ -61,11 +61,11 @@ class Environments:
             AgentUnavailable: the requirements cannot be read or installed; the message says which.
             OSError: the folder cannot be written.
         """
-        lines = await asyncio.to_thread(_requirements, wanted.folder / FILE_NAME)
+        lines = await asyncio.to_thread(requirements, wanted.folder / FILE_NAME)
         folder = self._folder / _key(wanted, lines)
         async with self._locks.setdefault(folder, asyncio.Lock()):
             if not (folder / _COMPLETE).exists():
-                await asyncio.to_thread(_create, folder)
+                await asyncio.to_thread(create, folder)
                 if lines:
                     await _install(wanted, folder, lines)
             (folder / _COMPLETE).touch()
@@ -91,8 +91,12 @@ def _last_use(folder: pathlib.Path) -> float:
     return marker.stat().st_mtime if marker.exists() else 0.0
 
 
-def _requirements(path: pathlib.Path) -> list[str]:
-    """The lines that say something, but those that name fixieai itself."""
+def requirements(path: pathlib.Path) -> list[str]:
+    """The lines that say something, but those that name fixieai itself.
+
+    Raises:
+        AgentUnavailable: the file is not UTF-8.
+    """
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
@@ -116,7 +120,12 @@ def _shared_folders() -> list[str]:
     return list(dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), package]))
 
 
-def _create(folder: pathlib.Path) -> None:
+def create(folder: pathlib.Path) -> None:
+    """Makes an environment in place of what is there, with this one's packages behind its own.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     venv.EnvBuilder(symlinks=True, clear=True).create(folder)
     folder.chmod(0o700)
     base = {"base": str(folder), "platbase": str(folder)}

@@ -176,10 +176,10 @@ class Keeper:
     def _problem(self) -> str | None:
         pids = descendants(os.getpid())
         most_mib, most = self._command["memory_mib"], self._command["processes"]
-        if sum(map(memory_bytes, pids)) > most_mib * _MIB:
-            return f"it used more than {most_mib} MiB of memory"
         if len(pids) > most:
             return f"it ran more than {most} processes at once"
+        if sum(map(resident_bytes, pids)) > most_mib * _MIB < sum(map(own_bytes, pids)):
+            return f"it used more than {most_mib} MiB of memory"
         return None
 
     def _kill(self) -> None:
@@ -266,11 +266,20 @@ def descendants(pid: int) -> list[int]:
     return found + [below for child in found for below in descendants(child)]
 
 
-def memory_bytes(pid: int) -> int:
-    """What a process has in memory; 0 for one that is gone."""
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory, as is quickly seen; 0 for one that is gone."""
     with contextlib.suppress(OSError):
         pages = pathlib.Path("/proc", str(pid), "statm").read_text("ascii").split()[1]
         return int(pages) * resource.getpagesize()
+    return 0
+
+
+def own_bytes(pid: int) -> int:
+    """The same, of what it shares with other processes its part."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path("/proc", str(pid), "smaps_rollup").read_text("ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
     return 0
 
 

@@ -13,7 +13,7 @@ def tail(path: pathlib.Path, limit: int) -> list[str]:
     lines: list[str] = []
     for part in (path.with_name(f"{path.name}.1"), path):
         if part.exists():
-            lines += part.read_text("utf-8", "replace").split("\n")[:-1]
+            lines += part.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
     return [_printable(line) for line in lines[-limit:]] if limit > 0 else []
 
 

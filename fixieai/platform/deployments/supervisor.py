@@ -1,6 +1,7 @@
 """Keeps one program running: waits until it answers, watches that it does, starts it again when it ended."""
 
 import asyncio
+import contextlib
 import dataclasses
 import socket
 import time
@@ -14,6 +15,8 @@ from fixieai.web import server
 _HOST = "127.0.0.1"
 _SECONDS_BETWEEN_TRIES = 0.05
 _SECONDS_PER_TRY = 5.0
+_SECONDS_TO_READ_ON = 1.0
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Timing:
         hung: without an answer; then it is started again. Longer than any call may take.
         calm: after which an end is no longer counted with those before.
         longest_pause: between two starts of a program that keeps ending.
+        grace: to end in, for a program that is no longer needed.
     """
 
     start: float = 60.0
@@ -33,6 +37,7 @@ class Timing:
     hung: float = 75.0
     calm: float = 60.0
     longest_pause: float = 60.0
+    grace: float = 10.0
 
 
 class NotRunning(Exception):
@@ -186,8 +191,18 @@ async def _answers(port: int, seconds: float) -> bool:
             reader, writer = await asyncio.open_connection(_HOST, port)
             try:
                 writer.write(f"GET / HTTP/1.1\r\nHost: {_HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
-                return await reader.readexactly(5) == b"HTTP/"
+                answer = await reader.read(_PIECE_BYTES)
+                await _read_on(reader)
+                return answer.startswith(b"HTTP/")
             finally:
                 writer.close()
-    except (OSError, asyncio.IncompleteReadError):  # TimeoutError is an OSError
+    except OSError:  # TimeoutError is one
         return False
+
+
+async def _read_on(reader: asyncio.StreamReader) -> None:
+    """To the end of the answer: a server that is hung up on would complain in its log."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS_TO_READ_ON):
+            while await reader.read(_PIECE_BYTES):
+                pass

@@ -20,16 +20,18 @@ body {
 }
 main {
   max-width: 32rem; margin: 1rem; padding: 1.5rem 2rem 2rem; border-radius: 1rem;
-  border: 1px solid #e2e1da; border-top: .4rem solid #b4372f; background: #fff; overflow-wrap: anywhere;
+  border: 1px solid #e2e1da; border-top: .4rem solid #a2a19b; background: #fff; overflow-wrap: anywhere;
 }
 main.good { border-top-color: #2f8f5b; }
+main.bad { border-top-color: #b4372f; }
 h1 { margin: 0 0 .6rem; font-size: 1.45rem; line-height: 1.3; }
 p { margin: .6rem 0 0; }
 .soft { color: #67665e; font-size: .92rem; }
 @media (prefers-color-scheme: dark) {
   body { background: #191a1d; color: #e7e6e2; }
-  main { background: #212327; border-color: #34363c; border-top-color: #ef8a80; }
+  main { background: #212327; border-color: #34363c; border-top-color: #67665e; }
   main.good { border-top-color: #5cc48c; }
+  main.bad { border-top-color: #ef8a80; }
   .soft { color: #a2a19b; }
 }
 """
@@ -116,6 +118,7 @@ _WORDS = {
         "its log.",
     ),
 }
+_KINDS = {Outcome.CONNECTED: "good", Outcome.DENIED: "neutral"}
 _INCOMPLETE = _Words(
     HTTPStatus.BAD_REQUEST,
     "Something is missing",
@@ -151,7 +154,7 @@ def _show(words: _Words, arrival: Arrival | None = None) -> Response:
     names = {"agent": _strong(arrival.agent_id), "person": _strong(arrival.username)} if arrival else {}
     page = _PAGE.substitute(
         style=_STYLE,
-        kind="good" if arrival and arrival.outcome is Outcome.CONNECTED else "bad",
+        kind=_KINDS.get(arrival.outcome, "bad") if arrival else "bad",
         title=words.title,
         paragraphs=f'<p>{words.text.format(**names)}</p>\n<p class="soft">{words.small.format(**names)}</p>',
     )

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from fixieai.platform.auth import Caller
 from fixieai.platform.endpoints import inputs
+from fixieai.platform.endpoints.attachments import embeds_json
 from fixieai.platform.runs import Event, Run
 from fixieai.platform.services import platform_of
 from fixieai.protocol.embeds import Embed
@@ -47,11 +48,10 @@ class QueryBody(TypedDict):
 _QUERY = pydantic.TypeAdapter(QueryBody)
 
 
-def event_json(event: Event) -> dict[str, Any]:
+def event_json(request: Request, caller: Caller, event: Event) -> dict[str, Any]:
     """One line of the stream."""
-    embeds = {key: {"content_type": e.content_type, "uri": e.uri} for key, e in event.embeds.items()}
     content: dict[str, Any] = {
-        "message": {"text": event.text, "embeds": embeds},
+        "message": {"text": event.text, "embeds": embeds_json(request, caller, event.embeds)},
         "type": event.type,
         "sentBy": {"handle": event.sender},
     }
@@ -83,9 +83,9 @@ async def ask_agent(request: Request, caller: Caller) -> Response:
     )
     headers = platform.usage.query_headers(await run.begun())
     if body.get("stream"):
-        lines = _lines(run, shows_steps=body.get("steps", False))
+        lines = _lines(request, caller, run, shows_steps=body.get("steps", False))
         return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
-    return await _whole(run, headers)
+    return await _whole(request, caller, run, headers)
 
 
 def _message(body: QueryMessage) -> Message:
@@ -95,24 +95,24 @@ def _message(body: QueryMessage) -> Message:
     )
 
 
-async def _lines(run: Run, *, shows_steps: bool) -> AsyncIterator[bytes]:
+async def _lines(request: Request, caller: Caller, run: Run, *, shows_steps: bool) -> AsyncIterator[bytes]:
     """Without steps each line is the answer so far: the original's console prints what is new in each."""
     async for event in run.follow():
         if not shows_steps and event.type != LineKind.RESPONSE:
             continue
-        content = event_json(event)
+        content = event_json(request, caller, event)
         if event.is_final:
             content["session"] = run.session
         yield json.dumps(content).encode("utf-8") + b"\n"
 
 
-async def _whole(run: Run, headers: dict[str, str]) -> Response:
+async def _whole(request: Request, caller: Caller, run: Run, headers: dict[str, str]) -> Response:
     event = await run.result()
     failure = event.failure
     if failure is not None and failure.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(failure.retry_after)))
     return JSONResponse(
-        {"error": None, **event_json(event), "session": run.session},
+        {"error": None, **event_json(request, caller, event), "session": run.session},
         status_code=failure.status if failure else 200,
         headers=headers,
     )

@@ -1,6 +1,5 @@
 """`/api/sessions`: a person's conversations and their messages."""
 
-import json
 from typing import Any, NotRequired
 
 import pydantic
@@ -10,7 +9,8 @@ from typing_extensions import TypedDict
 
 from fixieai.platform.auth import Caller
 from fixieai.platform.endpoints import inputs
-from fixieai.platform.journal import shown_text
+from fixieai.platform.endpoints.attachments import embeds_json
+from fixieai.platform.journal import load_embeds, shown_text
 from fixieai.platform.services import platform_of
 from fixieai.storage.messages import Message
 from fixieai.storage.sessions import Session
@@ -35,7 +35,7 @@ def session_json(session: Session) -> dict[str, Any]:
     }
 
 
-def message_json(message: Message) -> dict[str, Any]:
+def message_json(request: Request, caller: Caller, message: Message) -> dict[str, Any]:
     return {
         "id": str(message.id),
         "position": message.position,
@@ -45,7 +45,7 @@ def message_json(message: Message) -> dict[str, Any]:
         "inReplyTo": {"id": str(message.in_reply_to)} if message.in_reply_to else None,
         "model": message.model,
         "timestamp": message.created,
-        "embeds": json.loads(message.embeds),
+        "embeds": embeds_json(request, caller, load_embeds(message.embeds)),
     }
 
 
@@ -81,7 +81,9 @@ async def list_messages(request: Request, caller: Caller) -> Response:
         caller, _handle(request), inputs.after_position(request), limit
     )
     following = found[-1].position if len(found) == limit else None
-    return JSONResponse({"messages": [message_json(message) for message in found], "next": following})
+    return JSONResponse(
+        {"messages": [message_json(request, caller, message) for message in found], "next": following}
+    )
 
 
 async def _list_backwards(request: Request, caller: Caller, limit: int) -> Response:
@@ -89,34 +91,9 @@ async def _list_backwards(request: Request, caller: Caller, limit: int) -> Respo
         caller, _handle(request), inputs.before_position(request) or None, limit
     )
     following = found[0].position if len(found) == limit else None
-    return JSONResponse({"messages": [message_json(message) for message in found], "next": following})
-
-
-async def list_embeds(request: Request, caller: Caller) -> Response:
-    """What messages carry, in order: of up to `limit` messages."""
-    limit = inputs.page_size(request)
-    found = await platform_of(request).sessions.messages_with_embeds(
-        caller, _handle(request), inputs.after_position(request), limit
+    return JSONResponse(
+        {"messages": [message_json(request, caller, message) for message in found], "next": following}
     )
-    following = found[-1].position if len(found) == limit else None
-    embeds = [embed for message in found for embed in _embeds_json(message)]
-    return JSONResponse({"embeds": embeds, "next": following})
-
-
-def _embeds_json(message: Message) -> list[dict[str, Any]]:
-    """`url` is the embed's own URI: what an agent gave, a `data:` URI mostly."""
-    return [
-        {
-            "key": key,
-            "embed": {
-                "id": f"{message.id}:{key}",
-                "contentType": embed["content_type"],
-                "created": message.created,
-                "url": embed["uri"],
-            },
-        }
-        for key, embed in json.loads(message.embeds).items()
-    ]
 
 
 def _handle(request: Request) -> str:

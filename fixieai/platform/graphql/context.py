@@ -5,6 +5,7 @@ from fixieai.platform.auth import Caller
 from fixieai.platform.graphql.loaders import Loader
 from fixieai.platform.services import Platform
 from fixieai.platform.usage import UsageToday
+from fixieai.storage.embeds import StoredEmbed
 from fixieai.storage.messages import Message
 from fixieai.storage.organizations import Organization
 from fixieai.storage.revisions import Revision
@@ -21,15 +22,17 @@ PageKey = tuple[int, int, int]
 
 
 class Context:
-    """Of one request."""
+    """Of one request. `base_url` is how whoever asks reaches the platform."""
 
-    def __init__(self, platform: Platform, caller: Caller) -> None:
+    def __init__(self, platform: Platform, caller: Caller, base_url: str) -> None:
         self.platform = platform
         self.caller = caller
+        self.base_url = base_url
         self._items = 0
         self.messages: Loader[int, Message] = Loader(self._messages)
         self.newest_messages: Loader[int, list[Message]] = Loader(self._newest_messages)
         self.message_pages: Loader[PageKey, list[Message]] = Loader(self._message_pages)
+        self.embeds: Loader[int, list[StoredEmbed]] = Loader(self._embeds)
         self.current_revisions: Loader[int, Revision] = Loader(self._current_revisions)
         self.newest_revisions: Loader[tuple[int, int], list[Revision]] = Loader(self._newest_revisions)
         self.account: Loader[str, Account] = Loader(self._account)
@@ -71,6 +74,14 @@ class Context:
             for session_id, messages in self._by_session(found).items():
                 pages[session_id, after, until] = messages
         return pages
+
+    async def _embeds(self, session_ids: list[int]) -> dict[int, list[StoredEmbed]]:
+        found = await self.platform.embeds.of_sessions(self.caller, session_ids, LONGEST_LIST, self._room)
+        self.count(len(found))
+        sessions: dict[int, list[StoredEmbed]] = {}
+        for embed in found:
+            sessions.setdefault(embed.session_id, []).append(embed)
+        return sessions
 
     async def _current_revisions(self, agent_ids: list[int]) -> dict[int, Revision]:
         return await self.platform.revisions.current_of(self.caller, agent_ids)

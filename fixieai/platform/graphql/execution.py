@@ -11,12 +11,10 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, execute
 
 from fixieai import errors
-from fixieai.platform.auth import Caller
 from fixieai.platform.graphql import schema
 from fixieai.platform.graphql.context import Context
 from fixieai.platform.graphql.documents import Documents, Refused
 from fixieai.platform.graphql.types import Info
-from fixieai.platform.services import Platform
 
 _logger = logging.getLogger("fixieai.platform")
 _SHOWN_ERRORS = 20
@@ -47,9 +45,8 @@ class GraphqlEngine:
         self._schema = schema.executable()
         self._documents = Documents(self._schema)
 
-    async def answer(
-        self, platform: Platform, caller: Caller, request: GraphqlRequest, reference: str
-    ) -> Answer:
+    async def answer(self, context: Context, request: GraphqlRequest, reference: str) -> Answer:
+        """`reference` is where the log says more."""
         try:
             document = self._documents.read(request.query, request.variables)
         except Refused as refused:
@@ -57,7 +54,7 @@ class GraphqlEngine:
         found = execute(
             self._schema,
             document,
-            context_value=Context(platform, caller),
+            context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
             field_resolver=_resolve,

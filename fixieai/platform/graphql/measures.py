@@ -30,7 +30,7 @@ from fixieai import errors
 
 # What a list is taken to hold that is not asked for in pages.
 _USUAL_LENGTH = 100
-_SHORT_LISTS = {"metadata": 5, "indexedCorpora": 5}
+_SHORT_LISTS = {"metadata": 5, "indexedCorpora": 5, "embeds": 10, "attachments": 5, "organizations": 10}
 _PAGE_ARGUMENT = "first"
 _INTROSPECTION = ("__schema", "__type")
 _INTROSPECTION_COST = 5_000

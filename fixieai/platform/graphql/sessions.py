@@ -5,11 +5,13 @@ from typing import Any
 from ariadne import MutationType, ObjectType, QueryType
 
 from fixieai import errors
-from fixieai.platform.graphql.context import LONGEST_LIST
+from fixieai.platform.graphql.context import LONGEST_LIST, Context
 from fixieai.platform.graphql.pages import check_first, connection
 from fixieai.platform.graphql.types import Info, Node
-from fixieai.platform.journal import shown_text
+from fixieai.platform.graphql.users import user_node
+from fixieai.platform.journal import load_embeds, shown_text
 from fixieai.protocol.messages import Message as Question
+from fixieai.storage.embeds import StoredEmbed
 from fixieai.storage.messages import Message
 from fixieai.storage.sessions import Session
 
@@ -36,6 +38,7 @@ def session_node(session: Session) -> Node:
 
 def message_node(message: Message) -> Node:
     return {
+        "_embeds": message.embeds,
         "_in_reply_to": message.in_reply_to,
         "id": str(message.id),
         "text": shown_text(message.type, message.name, message.text),
@@ -92,6 +95,35 @@ def _position(after: str | None) -> int:
     if not (after.isascii() and after.isdecimal() and len(after) < 16):
         raise errors.UnprocessableContent("after: not a cursor of this listing")
     return int(after)
+
+
+@message_type.field("attachments")
+def attachments(message: Node, info: Info) -> list[Node]:
+    context = info.context
+    found = context.platform.embeds.shown(
+        context.caller.user_id, load_embeds(message["_embeds"]), context.base_url
+    )
+    return [{"key": key, "contentType": embed.content_type, "url": embed.uri} for key, embed in found.items()]
+
+
+@session_type.field("embeds")
+async def embeds(session: Node, info: Info) -> list[Node]:
+    context = info.context
+    return [
+        {"key": stored.key, "embed": _embed_node(stored, context)}
+        for stored in await context.embeds.load(session["_id"]) or ()
+    ]
+
+
+def _embed_node(stored: StoredEmbed, context: Context) -> Node:
+    return {
+        "id": str(stored.id),
+        "contentType": stored.content_type,
+        "created": stored.created,
+        "contentHash": stored.content_hash,
+        "owner": user_node(context.caller.username, is_caller=True),
+        "url": context.platform.embeds.address(context.caller.user_id, stored, context.base_url),
+    }
 
 
 @message_type.field("inReplyTo")

@@ -4,6 +4,8 @@ const SHOWN_LENGTH = 160;
 const DEEPEST = 4;
 const IMAGE = /^data:image\/(png|jpeg|gif|webp)[;,]/i;
 const LINK = /^(data|https?):/i;
+// Without what rather ends the sentence that an address stands in.
+const ADDRESS = /(https?:\/\/[^\s<>"]*[^\s<>"'.,;:!?)\]}])/i;
 
 /** A new element; children that are strings become text. */
 export function element(tag, properties = {}, ...children) {
@@ -18,6 +20,15 @@ export function button(text, onclick, className = "button") {
 
 export function describeModel(model) {
   return model === "few-shot" ? "offline few-shot model" : model;
+}
+
+/** Addresses of the web in a text become links that read as what they are. */
+function linked(text) {
+  return text.split(ADDRESS).map((part, index) => index % 2 === 0 ? part : element("a", {
+    href: part,
+    target: "_blank",
+    rel: "noopener noreferrer",
+  }, part));
 }
 
 function shownEmbed([name, embed], showsImages) {
@@ -89,7 +100,7 @@ class Turn {
     this.#answer.setAttribute("aria-busy", String(!isFinal));
     this.#answer.replaceChildren(
       element("h3", { className: "hidden" }, sentBy?.handle ?? "Answer"),
-      element("div", { className: "text" }, text),
+      element("div", { className: "text" }, ...linked(text)),
       shownEmbeds(embeds, true) ?? "",
       element("p", { className: "byline" }, by),
     );

@@ -33,21 +33,18 @@ WHERE agent_id = :agent_id AND owner_id = :owner_id AND revisions.id < :before
 ORDER BY revisions.id DESC LIMIT :limit;
 
 -- name: newest_of_agents
--- The newest :limit of each agent that the viewer may change; `{ids}` is a list of parameters.
+-- The newest :limit of each agent that the viewer may change.
 SELECT
-    revisions.id, agent_id, revisions.url, revisions.environment, revisions.package_hash, revisions.status,
-    problem, revisions.type, revisions.queries, labels, is_served, former_revision_id,
+    revisions.id, revisions.agent_id, revisions.url, revisions.environment, revisions.package_hash,
+    revisions.status, problem, revisions.type, revisions.queries, labels, is_served, former_revision_id,
     revisions.created, CASE WHEN current_revision_id = revisions.id THEN 1 ELSE 0 END
 FROM agents
-JOIN (
-    SELECT id, row_number() OVER (PARTITION BY agent_id ORDER BY id DESC) AS place
-    FROM revisions WHERE agent_id IN ({ids})
-) AS placed ON placed.place <= :limit
-JOIN revisions ON revisions.id = placed.id AND revisions.agent_id = agents.id
-WHERE owner_id = :viewer_id OR EXISTS (
-    SELECT 1 FROM organization_members WHERE organization_id = owner_id AND user_id = :viewer_id
+JOIN revisions ON revisions.id IN (
+    SELECT id FROM revisions AS newest WHERE newest.agent_id = agents.id ORDER BY id DESC LIMIT :limit
 )
-ORDER BY revisions.id DESC;
+WHERE agents.id IN (:agent_ids) AND (owner_id = :viewer_id OR EXISTS (
+    SELECT 1 FROM organization_members WHERE organization_id = owner_id AND user_id = :viewer_id
+));
 
 -- name: current_of_agents
 SELECT
@@ -55,7 +52,7 @@ SELECT
     problem, revisions.type, revisions.queries, labels, is_served, former_revision_id,
     revisions.created, 1
 FROM agents JOIN revisions ON revisions.id = current_revision_id
-WHERE agents.id IN ({ids}) AND (owner_id = :viewer_id OR EXISTS (
+WHERE agents.id IN (:agent_ids) AND (owner_id = :viewer_id OR EXISTS (
     SELECT 1 FROM organization_members WHERE organization_id = owner_id AND user_id = :viewer_id
 ));
 
@@ -102,10 +99,13 @@ UPDATE revisions SET lease_until = :until WHERE lease_until < :until;
 -- name: pending
 SELECT owner_id, agents.id, revisions.id
 FROM revisions JOIN agents ON agents.id = agent_id
-WHERE revisions.status = 'pending' ORDER BY revisions.id LIMIT :limit;
+WHERE revisions.status = 'pending' AND revisions.id > :after ORDER BY revisions.id LIMIT :limit;
 
 -- name: managed
 SELECT owner_id, id FROM agents WHERE environment IS NOT NULL AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: packages
+SELECT DISTINCT package_hash FROM revisions WHERE agent_id = :agent_id AND package_hash IS NOT NULL;
 
 -- name: package_is_used
 SELECT 1 FROM revisions WHERE package_hash = :package_hash LIMIT 1;

@@ -1,6 +1,8 @@
 """A person gives an agent permission at a provider: real servers all the way, and every way it goes wrong."""
 
+import base64
 import concurrent.futures
+import contextlib
 import html
 import pathlib
 import re
@@ -10,7 +12,10 @@ import pytest
 import requests
 
 import fixieai
-from fixieai.platform import oauth_values
+from fixieai import testing
+from fixieai.llm.settings import ModelSettings
+from fixieai.platform import oauth_values, serving
+from fixieai.platform.settings import Settings
 
 
 def words(page: requests.Response) -> str:
@@ -26,10 +31,10 @@ def state_of(address: str) -> str:
 
 STYLES = {
     "JSON": {},
-    "form": {"style": "form"},
+    "form": {"is_form_encoded": True},
     "no expiry": {"expires_in": None},
     "no scope": {"says_scope": False},
-    "form, neither": {"style": "form", "expires_in": None, "says_scope": False},
+    "form, neither": {"is_form_encoded": True, "expires_in": None, "says_scope": False},
 }
 
 
@@ -43,8 +48,8 @@ def test_from_the_link_to_the_diary(diary, provider, style: str) -> None:
     assert words(page).startswith(f"You are connected The agent local/{diary.handle} has the permission")
     assert "for local , a user of this platform" in words(page)
     assert diary.ask() == "Tea with the Queen."
-    assert [form["grant_type"] for form in provider.forms] == ["authorization_code"]
-    assert provider.forms[0]["redirect_uri"] == f"{diary.platform.url}/oauth"
+    assert [form["grant_type"] for form in provider.granted.forms] == ["authorization_code"]
+    assert provider.granted.forms[0]["redirect_uri"] == f"{diary.platform.url}/oauth"
 
 
 def test_a_token_that_has_run_out_is_renewed_with_the_newest_refresh_token(diary, provider) -> None:
@@ -54,14 +59,16 @@ def test_a_token_that_has_run_out_is_renewed_with_the_newest_refresh_token(diary
     answers = [diary.ask() for _ in range(3)]
 
     assert answers == ["Tea with the Queen."] * 3
-    renewals = [form["refresh_token"] for form in provider.forms if form["grant_type"] == "refresh_token"]
+    renewals = [
+        form["refresh_token"] for form in provider.granted.forms if form["grant_type"] == "refresh_token"
+    ]
     assert len(set(renewals)) == 3
 
 
 def test_a_permission_that_was_taken_back_leads_to_a_new_link(diary, provider) -> None:
     provider.habits.expires_in = 1
     diary.connect()
-    provider.refresh_tokens.clear()
+    provider.granted.refresh_tokens.clear()
 
     link = diary.link()
 
@@ -78,7 +85,7 @@ def test_who_says_no_reads_that_and_is_asked_again_next_time(diary, provider) ->
     assert words(page).startswith(
         f"No permission was given The agent local/{diary.handle} cannot act for you"
     )
-    assert provider.forms == []
+    assert provider.granted.forms == []
     provider.habits.error = None
     assert diary.connect().status_code == 200
     assert diary.ask() == "Tea with the Queen."
@@ -99,13 +106,13 @@ def test_a_way_back_is_good_once(diary, provider, error: str | None) -> None:
     provider.habits.error = error
     way_back = diary.way_back()
     requests.get(way_back, timeout=10)
-    asked = len(provider.forms)
+    asked = len(provider.granted.forms)
 
     again = requests.get(way_back.replace("error=", "code="), timeout=10)
 
     assert again.status_code == 404
     assert words(again).startswith("This link is no longer good")
-    assert len(provider.forms) == asked
+    assert len(provider.granted.forms) == asked
 
 
 def test_of_many_who_come_back_at_once_one_does(diary, provider) -> None:
@@ -114,7 +121,7 @@ def test_of_many_who_come_back_at_once_one_does(diary, provider) -> None:
         pages = list(threads.map(lambda _: requests.get(way_back, timeout=10), range(8)))
 
     assert sorted(page.status_code for page in pages) == [200] + [404] * 7
-    assert len(provider.forms) == 1
+    assert len(provider.granted.forms) == 1
 
 
 def test_a_state_that_nobody_gave_out_is_no_good_and_costs_no_flow(diary, provider) -> None:
@@ -137,7 +144,7 @@ def test_a_state_that_nobody_gave_out_is_no_good_and_costs_no_flow(diary, provid
         )
         assert (page.status_code, words(page)[:26]) == (404, "This link is no longer goo")
 
-    assert provider.forms == []
+    assert provider.granted.forms == []
     assert requests.get(way_back, timeout=10).status_code == 200
 
 
@@ -165,7 +172,7 @@ def test_a_link_ends_by_itself(diary, provider, monkeypatch: pytest.MonkeyPatch)
 
     page = diary.connect()
 
-    assert (page.status_code, provider.forms) == (404, [])
+    assert (page.status_code, provider.granted.forms) == (404, [])
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -188,7 +195,7 @@ def test_an_agent_that_went_away_meanwhile(diary, provider) -> None:
     assert words(page).startswith(
         "The agent cannot be reached You gave your permission, but the agent local/"
     )
-    assert provider.forms == []
+    assert provider.granted.forms == []
 
 
 def test_an_agent_that_was_deleted_meanwhile(diary, provider) -> None:
@@ -198,7 +205,7 @@ def test_an_agent_that_was_deleted_meanwhile(diary, provider) -> None:
     page = requests.get(way_back, timeout=10)
 
     assert page.status_code in {404, 502}
-    assert provider.forms == []
+    assert provider.granted.forms == []
 
 
 ADDRESSES = [
@@ -260,7 +267,11 @@ def test_tokens_are_nowhere_on_the_disk_as_they_are(diary, provider, home: pathl
     stored = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
 
     assert diary.handle.encode() in stored
-    for secret in (*provider.access_tokens, *provider.refresh_tokens, provider.forms[0]["code_verifier"]):
+    for secret in (
+        *provider.granted.access_tokens,
+        *provider.granted.refresh_tokens,
+        provider.granted.forms[0]["code_verifier"],
+    ):
         assert secret.encode() not in stored
         assert secret[8:].encode() not in stored
 
@@ -275,9 +286,7 @@ def test_an_agent_with_a_secret_of_its_own_keeps_it_through_a_renaming(diary, pr
 
 
 def test_a_standalone_agent_connects_too(platform, provider) -> None:
-    params = fixieai.OAuthParams(
-        "diary-client", "client-secret", f"{provider.url}/authorize", f"{provider.url}/token", ["diary.read"]
-    )
+    params = provider.params("diary.read")
 
     def answer(query: fixieai.Message, oauth_handler: fixieai.OAuthHandler) -> str:
         return "connected" if oauth_handler.user_token() else oauth_handler.get_authorization_url()
@@ -286,3 +295,24 @@ def test_a_standalone_agent_connects_too(platform, provider) -> None:
     page = requests.get(platform.ask("lone", "Hello").text, timeout=10)
 
     assert (page.status_code, platform.ask("lone", "Hello").text) == (200, "connected")
+
+
+def test_a_permission_survives_a_restart_and_is_asked_for_again_without_the_secret_key(
+    provider, make_diary, tmp_path: pathlib.Path
+) -> None:
+    answers = []
+    for key in (b"a", b"a", b"b"):
+        secret = base64.b64encode(key * 32).decode()
+        settings = Settings(
+            home=tmp_path, port=0, models=ModelSettings(default_model="few-shot"), secret_key=secret
+        )
+        with contextlib.ExitStack() as stack:
+            running = stack.enter_context(serving.background(settings))
+            platform = testing.Platform(running.url, serving.local_key(tmp_path), stack)
+            platform.serve(make_diary(), "diary")
+            answer = platform.ask("diary", "What is in my diary?").text
+            if answer.startswith("http"):
+                assert requests.get(answer, timeout=10).status_code == 200
+            answers.append(answer.partition("?")[0])
+
+    assert answers == [f"{provider.url}/authorize", "Tea with the Queen.", f"{provider.url}/authorize"]

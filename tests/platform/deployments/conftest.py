@@ -1,0 +1,94 @@
+"""Packages made of texts, and a home that runs them."""
+
+import io
+import pathlib
+import tarfile
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import psutil
+import pytest
+
+from fixieai.platform.deployments.deployments import Deployments
+from fixieai.platform.deployments.supervisor import Timing
+from fixieai.platform.settings import DeploymentLimits, Settings
+from fixieai.storage.blobs import open_blobs
+
+
+def write_package(path: pathlib.Path, files: Mapping[str, str | bytes]) -> pathlib.Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            encoded = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(name)
+            member.size = len(encoded)
+            archive.addfile(member, io.BytesIO(encoded))
+    return path
+
+
+def processes_that_name(text: str) -> list[psutil.Process]:
+    """Those whose folder, arguments or variables hold the text, but this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            said = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
+            if is_alive and process.pid != psutil.Process().pid and text in " ".join(said):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+class Hosted:
+    """Deployments of a home, and short ways to fill them."""
+
+    def __init__(self, home: pathlib.Path, deployments: Deployments) -> None:
+        self.home = home
+        self.deployments = deployments
+        self._stored = 0
+
+    async def start(
+        self, files: Mapping[str, str | bytes], environment: str = "PYTHON", revision_id: int = 1
+    ) -> str:
+        """Stores a package and starts it as local/agent."""
+        package_hash = await self.store(files, environment)
+        return await self.deployments.start(revision_id, "local/agent", package_hash, environment)
+
+    async def store(self, files: Mapping[str, str | bytes], environment: str = "PYTHON") -> str:
+        self._stored += 1
+        path = write_package(self.home / f"package-{self._stored}.tar.gz", files)
+        return await self.deployments.store(path, environment)
+
+    async def log(self, revision_id: int = 1) -> str:
+        return "\n".join(await self.deployments.logs(revision_id, 1_000))
+
+    @property
+    def folders(self) -> list[pathlib.Path]:
+        return sorted((self.home / "deployments" / "revisions").iterdir())
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """Programs that run, without their keepers."""
+        return [
+            process
+            for process in processes_that_name(str(self.home))
+            if not any("keeper.py" in argument for argument in process.cmdline())
+        ]
+
+
+@pytest.fixture
+async def host(tmp_path: pathlib.Path) -> AsyncIterator[Callable[..., Hosted]]:
+    """Makes deployments with the given timing and limits; they are closed, and leave nothing, at the end."""
+    made: list[Hosted] = []
+
+    def make(memory_mib: int = 512, processes: int = 64, **timing: float) -> Hosted:
+        home = tmp_path / f"home-{len(made)}"
+        home.mkdir()
+        settings = Settings(home=home, deployments=DeploymentLimits(memory_mib, processes), deploy_seconds=60)
+        deployments = Deployments(open_blobs(home / "blobs", {}), settings, Timing(**timing))
+        made.append(Hosted(home, deployments))
+        return made[-1]
+
+    yield make
+    for hosted in made:
+        await hosted.deployments.close()
+        assert processes_that_name(str(hosted.home)) == []
