@@ -38,6 +38,7 @@ from fixieai.platform.endpoints import (
 )
 from fixieai.platform.endpoints.access import for_agents, for_users, public
 from fixieai.platform.endpoints.usage import counted, show_usage
+from fixieai.platform.executors import Executor
 from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.oauth import OAuth
@@ -45,7 +46,7 @@ from fixieai.platform.oauth_values import OAuthValues
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
-from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
+from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.revisions import Revisions
 from fixieai.platform.services import Platform
@@ -55,9 +56,7 @@ from fixieai.platform.sign_in import SignIn
 from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage import blobs, home_lock
-from fixieai.storage import queries as query_rows
 from fixieai.storage.database import Database, connect
-from fixieai.storage.messages import NewMessage
 from fixieai.web import egress, guard, problems, server
 
 _logger = logging.getLogger("fixieai.platform")
@@ -124,6 +123,7 @@ ROUTES: list[Route] = [
     for_users("/api/sessions", sessions.create_session, "POST"),
     for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
+    for_users("/api/sessions/{handle}/cancel", sessions.cancel_query, "POST"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
     for_users("/api/sessions/{handle}/events", events.follow_session, "GET"),
     for_users("/api/sessions/{handle}/embeds", attachments.list_embeds, "GET"),
@@ -156,14 +156,12 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         await local_user.ensure_key(settings.home, platform.auth)
         await platform.accounts.check_who_may_come()
         await platform.revisions.open()
-        interrupted = await database.write(
-            query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
-        )
-        if interrupted:
-            _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
+        await platform.executor.begin(is_alone=True)
+        await platform.runner.take_over()
         await platform.embeds.remove_unused()
         yield platform
         await platform.runner.stopped()
+        await platform.executor.end()
 
 
 async def _compose(
@@ -206,7 +204,8 @@ async def _compose(
         _embed_reader(settings, embeds, stack),
         settings.limits,
     )
-    runner = QueryRunner(database, services)
+    executor = Executor(database, settings.lease_seconds)
+    runner = QueryRunner(database, services, executor)
     oauth_values = OAuthValues(database, secret)
     conversations = Sessions(database, registry, runner, embeds)
     return Platform(
@@ -219,6 +218,7 @@ async def _compose(
         registry=registry,
         revisions=revisions_of_agents,
         organizations=Organizations(database),
+        executor=executor,
         runner=runner,
         embeds=embeds,
         sessions=conversations,

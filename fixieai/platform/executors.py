@@ -27,6 +27,10 @@ class Runs(Protocol):
         """Goes on with every query whose executor is no longer there."""
         ...
 
+    async def end_cancelled(self) -> None:
+        """Ends what this executor was asked to end."""
+        ...
+
     def drop(self) -> None:
         """Ends everything that runs here, and stores nothing of it."""
         ...
@@ -55,6 +59,7 @@ class Executor:
                 await self._beat(runs)
                 await self._remove_dead()
                 await runs.take_over()
+                await runs.end_cancelled()
 
     async def end(self) -> None:
         """Leaves. What it still ran is found by whoever looks next, at once."""

@@ -1,9 +1,11 @@
 """From the recorded lines of a query that was cut off to where each of its agents stood."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fixieai.platform.journal import line_of
+from fixieai.platform import addressing
+from fixieai.platform.journal import ROUTING, line_of, load_embeds
+from fixieai.protocol.messages import Message as Text
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage.messages import Message
 
@@ -39,3 +41,21 @@ def progress(recorded: Iterable[Message]) -> Progress:
         is_waiting = bool(lines) and lines[-1].kind is LineKind.ASK_AGENT
         found = Progress(tuple(lines), found if is_waiting else None)
     return found or NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a query asked, and whom; `agent_id` is None when the router had not chosen yet."""
+
+    message: Text
+    agent_id: str | None
+
+
+def question(recorded: Sequence[Message], agent_id: str | None) -> Question:
+    """From a query's messages, and the agent that it was begun with."""
+    asked, *lines = recorded
+    routed = next((line.text for line in lines if line.type == ROUTING), None)
+    agent, rest = addressing.split(asked.text)
+    is_addressed = agent is not None and agent_id is not None and f"/{agent_id}".endswith(f"/{agent}")
+    text = rest if is_addressed else asked.text
+    return Question(Text(text, dict(load_embeds(asked.embeds))), agent_id or routed)

@@ -76,9 +76,7 @@ def append(transaction: Transaction, place: Place, new: NewMessage) -> Message:
     return _insert(transaction, place, message_id, new, fenced)
 
 
-def append_question(
-    transaction: Transaction, owner_id: int, session_id: int, new: NewMessage
-) -> Message:
+def append_question(transaction: Transaction, owner_id: int, session_id: int, new: NewMessage) -> Message:
     """Stores a message that begins a query, whose id is its own. See `queries.begin`.
 
     Raises:

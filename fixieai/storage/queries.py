@@ -115,7 +115,7 @@ def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
     """Gives the executor every query that runs and whose own executor is no longer there."""
     taken = transaction.rows(_SQL["take"], {"executor_id": executor_id})
     rows = [row for (query_id,) in taken for row in transaction.rows(_SQL["unfinished"], {"id": query_id})]
-    return [Unfinished(*row[:6], Session(*row[6:])) for row in rows]
+    return [Unfinished(*(*row[:6], Session(*row[6:]))) for row in rows]
 
 
 def cancel(transaction: Transaction, owner_id: int, session_id: int) -> int | None:

@@ -41,9 +41,7 @@ def test_everybody_is_listed_in_pages(transaction: Transaction, ann: int, bob: i
     assert not users.has_another(transaction, "ann")
 
 
-def test_a_password_takes_the_place_of_the_one_before(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_a_password_takes_the_place_of_the_one_before(transaction: Transaction, ann: int, bob: int) -> None:
     assert not passwords.has_any(transaction)
     passwords.put(transaction, ann, "first")
     passwords.put(transaction, ann, "second")
@@ -65,9 +63,7 @@ def test_an_invitation_is_for_one_person_and_ends(transaction: Transaction, ann:
     assert not invitations.delete(transaction, "new link")
 
 
-def test_keys_of_browsers_end_and_lasting_ones_do_not(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_keys_of_browsers_end_and_lasting_ones_do_not(transaction: Transaction, ann: int, bob: int) -> None:
     api_keys.create(transaction, ann, "lasting", "laptop")
     api_keys.create(transaction, ann, "browser", "Browser", LATER)
     api_keys.create(transaction, ann, "over", "Browser", int(time.time()))

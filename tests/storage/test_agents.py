@@ -4,8 +4,8 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import agents, organizations, user_storage
-from fixieai.storage.transaction import Transaction
 from fixieai.storage.agents import Agent, AgentChanges, Current, Handshake
+from fixieai.storage.transaction import Transaction
 
 
 def _pages(transaction: Transaction, viewer_id: int, limit: int) -> list[Agent]:
@@ -40,9 +40,7 @@ def test_a_new_agent_is_private_empty_and_offline(transaction: Transaction, ann:
         agents.insert(transaction, ann, "dice", AgentChanges())
 
 
-def test_urls_of_old_clients_are_kept_and_an_empty_one_is_none(
-    transaction: Transaction, ann: int
-) -> None:
+def test_urls_of_old_clients_are_kept_and_an_empty_one_is_none(transaction: Transaction, ann: int) -> None:
     agent = agents.insert(transaction, ann, "dice", AgentChanges(query_url="http://q", func_url=""))
     assert (agent.query_url, agent.func_url) == ("http://q", None)
     agent = agents.update(transaction, agent, AgentChanges(func_url="http://f"))
@@ -80,9 +78,7 @@ def test_a_renamed_agent_is_found_under_both_handles_with_what_it_keeps(
     assert agents.get(transaction, ann, "ann", "d20") is None
 
 
-def test_an_agent_renamed_there_and_back_keeps_what_it_stored(
-    transaction: Transaction, ann: int
-) -> None:
+def test_an_agent_renamed_there_and_back_keeps_what_it_stored(transaction: Transaction, ann: int) -> None:
     dice = agents.insert(transaction, ann, "dice", AgentChanges())
     user_storage.put(transaction, ann, "ann/dice", "last", "12")
     d20 = agents.update(transaction, dice, AgentChanges(new_handle="d20"))

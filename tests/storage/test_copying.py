@@ -21,6 +21,7 @@ from fixieai.storage import (
 )
 from fixieai.storage.database import connect, sqlite_url
 from fixieai.storage.messages import NewMessage
+from fixieai.storage.queries import NewQuery
 
 _TEXT = "tab\t newline\n backslash \\ quote ' 100% ☃ \\N"
 
@@ -29,7 +30,7 @@ async def _fill(file: pathlib.Path) -> None:
     database = await connect(sqlite_url(file))
     owner = await database.write(users.ensure, "ann")
     session = await database.write(sessions.create, owner.id, "s")
-    await database.write(queries.begin, owner.id, session.id, None, NewMessage("query", _TEXT))
+    await database.write(queries.begin, owner.id, session.id, NewQuery(NewMessage("query", _TEXT), "one"))
     for number in range(50):
         await database.write(user_storage.put, owner.id, "ann/dice", f"key/{number}", _TEXT)
     await database.close()

@@ -9,7 +9,8 @@ import pytest
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions, user_storage, users
 from fixieai.storage.database import Database, connect, sqlite_path, sqlite_url
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
 
 _FRAME_BYTES = 24 + 1024
@@ -171,12 +172,14 @@ async def test_two_hundred_sessions_at_once_keep_their_messages_apart_and_in_ord
     async def converse(number: int) -> int:
         session = await database.write(sessions.create, owner_id, f"session-{number}")
         question = NewMessage("query", f"{number}:1", sender="user")
-        query = await database.write(queries.begin, owner_id, session.id, None, question)
+        query = await database.write(queries.begin, owner_id, session.id, NewQuery(question, "one", None))
         for step in (2, 3, 4):
             line = NewMessage("thought", f"{number}:{step}")
-            await database.write(messages.append, owner_id, session.id, query.id, line)
+            await database.write(messages.append, Place(owner_id, session.id, query.id, "one"), line)
         answer = NewMessage("response", f"{number}:5")
-        await database.write(queries.finish, owner_id, query.id, "answered", answer)
+        await database.write(
+            queries.finish, Place(owner_id, query.session_id, query.id, "one"), "answered", answer
+        )
         return session.id
 
     ids = await asyncio.gather(*(converse(number) for number in range(200)))

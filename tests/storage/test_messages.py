@@ -4,21 +4,21 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions
-from fixieai.storage.messages import Message, NewMessage
-from fixieai.storage.queries import Query
+from fixieai.storage.messages import Message, NewMessage, Place
+from fixieai.storage.queries import NewQuery, Query
 from fixieai.storage.transaction import Transaction
 
 
 def _query(transaction: Transaction, owner_id: int, handle: str = "s") -> Query:
     session = sessions.create(transaction, owner_id, handle)
     question = NewMessage("query", "Roll a d20", sender="user")
-    return queries.begin(transaction, owner_id, session.id, "ann/dice", question)
+    return queries.begin(transaction, owner_id, session.id, NewQuery(question, "one", "ann/dice"))
 
 
 def _fill(transaction: Transaction, owner_id: int, query: Query, count: int) -> None:
     for number in range(count):
         line = NewMessage("thought", str(number))
-        messages.append(transaction, owner_id, query.session_id, query.id, line)
+        messages.append(transaction, Place(owner_id, query.session_id, query.id, "one"), line)
 
 
 def _steps(connection: sqlite3.Connection, work: object) -> int:
@@ -39,7 +39,7 @@ def _steps(connection: sqlite3.Connection, work: object) -> int:
 def test_a_message_comes_back_as_it_was_stored(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     new = NewMessage("func_says", "12\nü", "roll", "ann/dice", '{"a": {"uri": "data:,x"}}', "few-shot")
-    stored = messages.append(transaction, ann, query.session_id, query.id, new)
+    stored = messages.append(transaction, Place(ann, query.session_id, query.id, "one"), new)
     assert messages.page(transaction, ann, query.session_id, 1, 10) == [stored]
     assert stored == Message(
         stored.id, query.session_id, query.id, 2, "func_says", "roll", "ann/dice", "12\nü", new.embeds,
@@ -52,7 +52,9 @@ def test_a_message_comes_back_as_it_was_stored(transaction: Transaction, ann: in
 def test_a_response_answers_the_message_that_asked(transaction: Transaction, ann: int) -> None:
     query = _query(transaction, ann)
     _fill(transaction, ann, query, 1)
-    answer = queries.finish(transaction, ann, query.id, "answered", NewMessage("response", "12"))
+    answer = queries.finish(
+        transaction, Place(ann, query.session_id, query.id, "one"), "answered", NewMessage("response", "12")
+    )
     asked, thought, _ = messages.page(transaction, ann, query.session_id, 0, 10)
     assert answer.in_reply_to == asked.id == query.id
     assert asked.in_reply_to is thought.in_reply_to is None
@@ -85,7 +87,7 @@ def test_another_person_s_session_has_no_messages_and_takes_none(
     assert messages.window(transaction, bob, query.session_id, 10) == []
     for session_id in (query.session_id, 12345):
         with pytest.raises(errors.NotFound) as refused:
-            messages.append(transaction, bob, session_id, query.id, NewMessage("thought", "x"))
+            messages.append(transaction, Place(bob, session_id, query.id, "one"), NewMessage("thought", "x"))
         assert refused.value.message == "This session does not exist, or was deleted."
 
 
@@ -102,7 +104,10 @@ def test_a_long_session_costs_no_more_than_a_short_one(
     def costs(query: Query) -> list[int]:
         line = NewMessage("thought", "x")
         return [
-            _steps(connection, lambda: messages.append(transaction, ann, query.session_id, query.id, line)),
+            _steps(
+                connection,
+                lambda: messages.append(transaction, Place(ann, query.session_id, query.id, "one"), line),
+            ),
             _steps(connection, lambda: messages.window(transaction, ann, query.session_id, 50)),
             _steps(connection, lambda: messages.page(transaction, ann, query.session_id, 10, 50)),
         ]

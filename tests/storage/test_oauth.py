@@ -7,9 +7,7 @@ from fixieai.storage import oauth, user_storage, users
 from fixieai.storage.transaction import Transaction
 
 
-def test_a_value_belongs_to_one_person_and_one_agent(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_a_value_belongs_to_one_person_and_one_agent(transaction: Transaction, ann: int, bob: int) -> None:
     for value in ("1", "2"):
         oauth.put_value(transaction, ann, "ann/dice", "_oauth_token", value, most_keys=1)
     for person, agent_id in ((bob, "ann/dice"), (ann, "ann/Dice"), (ann, "bob/dice")):
@@ -39,9 +37,7 @@ def test_a_flow_is_found_by_its_state_and_ends_once(transaction: Transaction, an
     assert oauth.flow(transaction, "hash", 199) is None
 
 
-def test_a_new_flow_takes_the_place_of_the_one_before(
-    transaction: Transaction, ann: int, bob: int
-) -> None:
+def test_a_new_flow_takes_the_place_of_the_one_before(transaction: Transaction, ann: int, bob: int) -> None:
     for person, agent_id in ((ann, "ann/dice"), (bob, "ann/dice"), (ann, "ann/other")):
         oauth.begin_flow(transaction, person, agent_id, f"{person} {agent_id}", now=100, expires=200)
     oauth.begin_flow(transaction, ann, "ann/dice", "newer", now=101, expires=201)

@@ -4,14 +4,20 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
 
 
 def _converse(transaction: Transaction, owner_id: int, handle: str) -> int:
     session = sessions.create(transaction, owner_id, handle)
-    query = queries.begin(transaction, owner_id, session.id, None, NewMessage("query", "?"))
-    queries.finish(transaction, owner_id, query.id, "answered", NewMessage("response", "!"))
+    query = queries.begin(transaction, owner_id, session.id, NewQuery(NewMessage("query", "?"), "one"))
+    queries.finish(
+        transaction,
+        Place(owner_id, query.session_id, query.id, "one"),
+        "answered",
+        NewMessage("response", "!"),
+    )
     return session.id
 
 
@@ -80,7 +86,7 @@ def test_a_deleted_session_s_ids_are_never_given_out_again(transaction: Transact
     seen = set()
     for _ in range(20):
         session = sessions.create(transaction, ann, "s")
-        query = queries.begin(transaction, ann, session.id, None, NewMessage("query", "?"))
+        query = queries.begin(transaction, ann, session.id, NewQuery(NewMessage("query", "?"), "one"))
         sessions.delete(transaction, ann, session.id)
         seen |= {session.id, query.id}
     assert len(seen) == 40
