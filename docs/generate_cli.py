@@ -43,20 +43,51 @@ environment_auth_tokens:
     auth_token: eyJ...
 ```
 
+`fixie auth` writes what the config file needs, for the platform that `FIXIE_API_URL` names.
+
 With `FIXIE_DEBUG=1` a command that fails shows its traceback. With `NO_COLOR=1` nothing is coloured.
 
 ## agent.yaml
 
-`fixie init` writes this file, and `fixie serve` reads it.
+`fixie init` writes this file; `fixie serve` and `fixie deploy` read it.
 
 | key | meaning |
 |---|---|
 | `handle` | the agent's name on the platform: 1 to 64 letters, digits, hyphens, underscores |
 | `entry_point` | `module:attribute` of an agent, or of a function that answers; `main:agent` unless given |
 | `name`, `description`, `more_info_url` | what people read about it |
+| `owner` | an organisation whose agent it is; without it the agent is yours |
+| `deployment_url` | where the agent is served by other means: `fixie deploy` sends no code then |
+| `public` | deprecated: `true` makes the agent public when it is deployed; `fixie publish` does so too |
 
 Other keys are kept and not used. A file `.env` beside it holds `NAME=value` lines, which become environment
 variables of the agent unless they are set already.
+
+## Serving and deploying
+
+`fixie serve` runs the agent on this machine for as long as the command runs. The platform keeps its place
+for 15 seconds at a time, and the command says every 5 seconds that it is still there. When it ends, or is
+killed, what was current before is current again.
+
+`fixie deploy` sends the folder to the platform, which runs it. Everything is sent but hidden files and
+folders (a `.env` is sent), `__pycache__`, `node_modules` and virtual environments, and what is sent is
+listed. Links are not sent: the command names the first one and ends. A folder with a `package.json`, and
+without the Python file of the entry point, is an agent for Node.js, which `npm pack` packs.
+
+## Unlike the original
+
+Programs and scripts that use the original's command line find every command and option here. These differ
+on purpose:
+
+* `fixie serve` listens on 127.0.0.1, not to everybody, and opens a public tunnel only for a platform that
+  is not on this machine, or with `--tunnel`.
+* Without `--port` it takes a free port when 8181 is taken.
+* `fixie deploy` and `fixie serve` leave alone whether an agent is public, unless `--public` says so. The
+  original made it private.
+* `-f` of `fixie agent revisions delete` is short for `--force`. In the original it was the opposite.
+* What is made from the rest, `__pycache__`, `node_modules` and virtual environments, is not deployed, and
+  `main.py` of a package listens on 127.0.0.1 unless `HOST` says otherwise.
+* `fixie init` takes nothing from the network.
 """
 
 

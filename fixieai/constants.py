@@ -23,7 +23,7 @@ FIXIE_SESSION_URL = f"{FIXIE_API_URL}/api/sessions"
 FIXIE_AGENT_API_AUDIENCES = ["https://app.fixie.ai/api", "https://app.dev.fixie.ai/api"]
 
 _NO_KEY = (
-    "No API key for {url}. Set FIXIE_API_KEY, or start a platform on this machine "
+    "No API key for {url}. Sign in with `fixie auth`, set FIXIE_API_KEY, or start a platform on this machine "
     "(`fixie platform serve`, or agent.serve()), which makes a key for you."
 )
 

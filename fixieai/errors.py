@@ -167,7 +167,7 @@ class ServiceUnavailable(FixieError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
-    retry_after = 1.0
+    retry_after: float | None = 1.0
 
 
 class LimitReached(FixieError):

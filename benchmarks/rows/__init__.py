@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.rows import func, imports, install, latency, memory, query, start, turn, written
+from benchmarks.rows import func, graphql, imports, install, latency, memory, query, start, turn, written
 from benchmarks.table import Row
 
 ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
     "query": query.measure,
     "func": func.measure,
     "turn": turn.measure,
+    "graphql": graphql.measure,
     "imports": imports.measure,
     "start": start.measure,
     "written": written.measure,

@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from fixieai import errors
 from fixieai.agents.exceptions import AgentException
 from fixieai.agents.oauth_params import OAuthError, OAuthParams
 from fixieai.agents.token import VerifiedTokenClaims
@@ -40,7 +41,7 @@ _TOKEN_KEY = "_oauth_token"  # noqa: S105 - the name under which it is kept
 _FLOW_SECONDS = 600
 _EARLY = timedelta(seconds=30)
 _LONGEST = timedelta(days=3650)
-_NO_LONGER = ("invalid_grant", "bad_refresh_token")
+_NO_LONGER = ("invalid_grant", "bad_refresh_token", "invalid_refresh_token")
 # Providers that give a new refresh token each time take the second use of one for theft. Within
 # this process it has only one: by which of these locks is free for it.
 _RENEWALS = tuple(threading.Lock() for _ in range(64))
@@ -190,7 +191,7 @@ class OAuthHandler:
 
 def _redirect_uri(token_claims: VerifiedTokenClaims) -> str:
     """Where people's browsers reach the platform; agents beside it may have a shorter way of their own."""
-    return f"{os.environ.get('FIXIE_PUBLIC_URL', token_claims.api_url).rstrip('/')}/oauth"
+    return f"{(os.environ.get('FIXIE_PUBLIC_URL') or token_claims.api_url).rstrip('/')}/oauth"
 
 
 def _token(granted: Mapping[str, Any], refresh_token: str | None) -> _Token:
@@ -210,7 +211,7 @@ def finish_authorization(query: Message, oauth_handler: OAuthHandler) -> str:
     try:
         answer = json.loads(query.text)
         oauth_handler.authorize(str(answer["state"]), str(answer["code"]))
-    except OAuthError as error:
+    except errors.UpstreamError as error:  # the provider, or the platform that keeps the token
         raise _failed(str(error), HTTPStatus.BAD_GATEWAY) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _failed(f"The authorization cannot be used: {error}", HTTPStatus.BAD_REQUEST) from error

@@ -1,12 +1,9 @@
 """OpenAI calls by an agent without a key of its own: through the platform, on behalf of who asks.
 
-The proxy takes the query token as its API key. Each request has another one, so that a client
-needs to look it up for each call:
-
-    client = openai.OpenAI(api_key=openai_proxy.openai_api_key)
-
-The original SDK patched the `openai` package below version 1. That one cannot be installed beside
-this package, and the clients of later versions are asked for their key by the function above.
+The proxy takes the query token as its API key. Each request has another one, so clients of the
+`openai` package are made to look it up for each call, `openai.OpenAI()` as well as, below version 1,
+`openai.ChatCompletion.create(...)`. Other clients take `openai_api_key()` as their key, and
+OPENAI_BASE_URL as their server.
 """
 
 import os
@@ -16,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fixieai import constants
+from fixieai.agents import openai_patch
 
 PLACEHOLDER_KEY = "sk-fixie-openai-key"
 _OWN_SETTINGS = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "OPENAI_API_KEY")
@@ -27,6 +25,8 @@ _current_request_token: ContextVar[str | None] = ContextVar("_current_request_to
 def enable_openai_proxy() -> None:
     """Points the `openai` package at the platform's proxy, by the variables that it reads when imported.
 
+    Its clients then send the token of the request being answered; outside of one they raise LookupError.
+
     Does nothing when one of OPENAI_API_BASE, OPENAI_BASE_URL and OPENAI_API_KEY is set: then the
     agent has its own account or server.
     """
@@ -35,6 +35,13 @@ def enable_openai_proxy() -> None:
     os.environ["OPENAI_API_BASE"] = constants.FIXIE_OPENAI_PROXY_URL
     os.environ["OPENAI_BASE_URL"] = constants.FIXIE_OPENAI_PROXY_URL
     os.environ["OPENAI_API_KEY"] = PLACEHOLDER_KEY
+    openai_patch.patch(_key_for)
+
+
+def _key_for(key: str, base_url: str) -> str:
+    """The token goes to the proxy alone."""
+    is_proxy = base_url.rstrip("/") == constants.FIXIE_OPENAI_PROXY_URL
+    return openai_api_key() if is_proxy and key == PLACEHOLDER_KEY else key
 
 
 def openai_api_key() -> str:

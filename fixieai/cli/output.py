@@ -68,8 +68,8 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
-def progress(label: str) -> Callable[[int, int], None]:
-    """Shows at a terminal how much of something is done; where there is none, nothing."""
+def progress(label: str, then: str) -> Callable[[int, int], None]:
+    """Shows at a terminal how much of something is done, and says `then` when all of it is."""
     shown = [-1]
 
     def show(done: int, whole: int) -> None:
@@ -77,5 +77,7 @@ def progress(label: str) -> Callable[[int, int], None]:
         if is_terminal(err=True) and percent != shown[0]:
             shown[0] = percent
             click.echo(f"\r{label} {percent} %", err=True, nl=done >= whole)
+        if done >= whole:
+            hint(then, err=True)
 
     return show

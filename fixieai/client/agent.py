@@ -248,9 +248,9 @@ def _fields(
 
 
 def page_url(client: connection.PlatformConnection, agent_id: str) -> str:
-    """The web page of an agent."""
-    base = constants.FIXIE_WEB_AGENT_URL.removeprefix(constants.FIXIE_API_URL)
-    return f"{client.url}{base}/{connection.quoted(*agent_id.split('/'))}"
+    """The web page of an agent. Raises ValueError when `agent_id` is no agent's name."""
+    path = agent_url(client, agent_id).removeprefix(f"{client.url}/api/agents/")
+    return f"{client.url}{constants.FIXIE_WEB_AGENT_URL.removeprefix(constants.FIXIE_API_URL)}/{path}"
 
 
 def _time(text: str | None) -> dt.datetime | None:

@@ -225,9 +225,9 @@ def _repeated(attempt: Callable[[], Any]) -> Any:
         try:
             return attempt()
         except errors.FixieError as failure:
-            if not failures.may_pass(failure):
+            wanted = max(pause, failure.retry_after or 0.0)
+            if not failures.may_pass(failure) or wanted > _LONGEST_PAUSE:
                 raise
-            wanted = max(pause, min(failure.retry_after or 0.0, _LONGEST_PAUSE))
             time.sleep(wanted * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
     return attempt()
 

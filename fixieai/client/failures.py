@@ -45,10 +45,12 @@ _BY_CODE: dict[str, type[errors.FixieError]] = {error.code: error for error in _
     error.code: error for error in (errors.AgentUnavailable, errors.ModelUnavailable, errors.LimitReached)
 }
 _PASSING_STATUSES = (429, 502, 503, 504)
-_NEW_KEY = (
-    "{url} does not accept this API key ({reason}). On this machine `fixie platform key` prints the "
-    "right one; set FIXIE_API_KEY to it, or unset FIXIE_API_KEY to have it found by itself."
+_NOT_ACCEPTED = "{url} does not accept this API key ({reason}). "
+_NEW_LOCAL_KEY = (
+    "On this machine `fixie platform key` prints the right one; set FIXIE_API_KEY to it, or unset "
+    "FIXIE_API_KEY to have it found by itself."
 )
+_NEW_KEY = "`fixie auth --force` signs in anew; a key in FIXIE_API_KEY comes before the one it gets."
 _NOT_RUNNING = (
     "No platform is running at {url}: start one with `fixie platform serve`, or with agent.serve() "
     "in your agent's file."
@@ -95,7 +97,8 @@ def of_response(response: requests.Response, body: bytes, api_url: str) -> error
     said = _message(body) or f"HTTP {status}"
     # A 403 may also mean that a good key does not allow something: the code tells.
     if status == errors.Unauthenticated.status or _code(body) == errors.InvalidCredential.code:
-        return errors.Unauthenticated(_NEW_KEY.format(url=api_url, reason=said.rstrip(".")))
+        advice = _NEW_LOCAL_KEY if credentials.is_local(api_url) else _NEW_KEY
+        return errors.Unauthenticated(_NOT_ACCEPTED.format(url=api_url, reason=said.rstrip(".")) + advice)
     kind = _BY_STATUS.get(status)
     if kind is not None:
         return kind(said, retry_after=_seconds(response.headers.get("Retry-After")))

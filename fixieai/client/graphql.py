@@ -36,6 +36,7 @@ class GraphQLClient:
         self,
         document: Any,
         variable_values: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
         *,
         upload_files: bool = False,
         progress: uploads.Progress | None = None,
@@ -45,6 +46,7 @@ class GraphQLClient:
         Args:
             document: GraphQL text, a `DocumentNode` of graphql-core, or what gql's `gql()` gives.
             variable_values: the operation's variables; a variable without a value is not sent.
+            operation_name: which one, where the document holds several.
             upload_files: send a multipart form, in which open binary files among the variables are parts.
             progress: told of an upload as it goes: bytes sent, bytes in all.
 
@@ -53,7 +55,8 @@ class GraphQLClient:
                 says which. A query is repeated when a failure may pass, a mutation never.
         """
         text = text_of(document)
-        operation = {"query": text} | ({"variables": dict(variable_values)} if variable_values else {})
+        given = {"variables": dict(variable_values or {}), "operationName": operation_name}
+        operation = {"query": text} | {name: value for name, value in given.items() if value}
         url = f"{self._connection.url}/graphql"
         if upload_files:
             answer = self._connection.post(url, form_of(operation, progress))

@@ -1,6 +1,7 @@
 """The composition root: settings in, ASGI application out. The URL map is this page."""
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -9,13 +10,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import local_user, prices, secret_key, signing_keys
+from fixieai.platform import addresses, local_user, prices, secret_key, signing_keys
 from fixieai.platform.accounts import Accounts
 from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentCaller
 from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
+from fixieai.platform.budgets import Budgets
 from fixieai.platform.deployments.deployments import Deployments
 from fixieai.platform.embeds import MAXIMUM_BYTES, Embeds
 from fixieai.platform.endpoints import (
@@ -27,6 +29,7 @@ from fixieai.platform.endpoints import (
     graphql,
     keys,
     oauth,
+    openai_proxy,
     organizations,
     pages,
     queries,
@@ -43,6 +46,7 @@ from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.oauth_values import OAuthValues
+from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
@@ -129,6 +133,8 @@ ROUTES: list[Route] = [
     for_users("/api/sessions/{handle}/embeds", attachments.list_embeds, "GET"),
     for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "POST"),
     for_users("/api/sessions/{handle}/embeds", attachments.upload_embed, "PUT"),
+    for_agents("/api/openai-proxy/v1/{path:path}", openai_proxy.fetch, "GET"),
+    for_agents("/api/openai-proxy/v1/{path:path}", openai_proxy.post, "POST"),
     for_agents("/api/userstorage/{owner}/{handle}", counted(user_storage.list_values), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.get_value), "GET"),
     for_agents("/api/userstorage/{owner}/{handle}/{key:any_text}", counted(user_storage.put_value), "POST"),
@@ -158,7 +164,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         await platform.revisions.open()
         await platform.executor.begin(is_alone=True)
         await platform.runner.take_over()
-        await platform.embeds.remove_unused()
+        await platform.embeds.open()
         yield platform
         await platform.runner.stopped()
         await platform.executor.end()
@@ -170,14 +176,15 @@ async def _compose(
     # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
     # connections that one agent may have wait their turn.
     policy = egress.EgressPolicy(
-        allow_loopback=True,
+        allow_loopback=settings.public_url is None or settings.may_reach_private_agents,
         allow_private=settings.may_reach_private_agents,
         connections_per_host=_CONNECTIONS_PER_AGENT,
         pool_seconds=None,
         read_seconds=None,
         total_seconds=None,
     )
-    caller = AgentCaller(egress.build_session(policy))
+    own = dataclasses.replace(policy, allow_loopback=True)
+    caller = AgentCaller(egress.build_session(policy), egress.build_session(own))
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
     stack.push_async_callback(models.close)
@@ -191,6 +198,9 @@ async def _compose(
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
+    budgets = Budgets(settings.limits.tokens)
+    proxy = OpenAIProxy(settings.models, usage, budgets)
+    stack.push_async_callback(proxy.close)
     secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)
     services = Services(
@@ -200,6 +210,7 @@ async def _compose(
         registry,
         models,
         usage,
+        budgets,
         embeds,
         _embed_reader(settings, embeds, stack),
         settings.limits,
@@ -227,6 +238,7 @@ async def _compose(
         authorizations=Authorizations(database, auth),
         oauth=OAuth(oauth_values, services),
         user_storage=UserStorage(database, oauth_values, settings.storage_quota),
+        openai_proxy=proxy,
         usage=usage,
     )
 
@@ -250,7 +262,8 @@ def build_app(settings: Settings) -> ASGIApp:
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
         async with open_platform(settings) as platform:
             app.state.platform = platform
-            yield {server.ON_STOPPING: platform.runner.stop}
+            with addresses.published(settings):
+                yield {server.ON_STOPPING: platform.runner.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
@@ -265,5 +278,9 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
         hosts=frozenset(names) | settings.public_hosts,
         origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
-        body_limits=(("/api/sessions/", MAXIMUM_BYTES), ("/graphql", graphql.MAXIMUM_BODY_BYTES)),
+        body_limits=(
+            ("/api/sessions/", MAXIMUM_BYTES),
+            ("/graphql", graphql.MAXIMUM_BODY_BYTES),
+            ("/api/openai-proxy/", openai_proxy.MAXIMUM_BODY_BYTES),
+        ),
     )

@@ -55,10 +55,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class QueryCaller:
-    """An agent acting for a person within one query."""
+    """An agent acting for a person within one query; `session` is the handle of where that was asked."""
 
     user: Caller
     agent_id: str
+    session: str = ""
 
 
 class Auth:
@@ -199,7 +200,8 @@ class Auth:
         user = await self._database.read(users.by_username, str(claims["sub"]))
         if user is None:
             raise errors.InvalidCredential
-        caller = QueryCaller(Caller(user.id, user.username, user.time_zone), str(claims["aid"]))
+        person = Caller(user.id, user.username, user.time_zone)
+        caller = QueryCaller(person, str(claims["aid"]), str(claims.get("sid", "")))
         if forgotten_before == self._times_forgotten:
             _remember(self._query_callers, token, (caller, float(claims["exp"])))
         return caller

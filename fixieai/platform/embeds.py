@@ -54,6 +54,18 @@ class Embeds:
         # Whether bytes are needed and their removal are one step, which storing the same must not fall into.
         self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
 
+    async def open(self) -> None:
+        """At the start: looks whether bytes can be stored, and removes what nobody needs any more.
+
+        Raises:
+            ConfigurationError: they cannot; the message says why. (A bucket that does not answer may later.)
+        """
+        try:
+            await self._blobs.put(b"")
+        except errors.ServiceUnavailable as error:
+            _logger.warning("Attachments cannot be stored at the moment: %s", error.message)
+        await self.remove_unused()
+
     # --- in ---
 
     async def keep(self, owner_id: int, session_id: int, message: Message) -> Kept:
@@ -64,15 +76,19 @@ class Embeds:
         """
         if not message.embeds:
             return Kept(message)
+        # Together: what they write to the database is then one commit.
+        made = await asyncio.gather(
+            *(self._keep(owner_id, session_id, key, embed) for key, embed in message.embeds.items())
+        )
         found: dict[str, Embed] = {}
         new: dict[str, NewEmbed] = {}
-        for key, embed in message.embeds.items():
-            made = await self._keep(owner_id, session_id, key, embed)
-            if isinstance(made, NewEmbed):
-                uri = made.uri or embed_links.reference(made.id)
-                new[uri] = made
-                made = Embed(embed.content_type, uri)
-            found[key] = made
+        for key, each in zip(message.embeds, made, strict=True):
+            if isinstance(each, NewEmbed):
+                uri = each.uri or embed_links.reference(each.id)
+                new[uri] = each
+                found[key] = Embed(each.content_type, uri)
+            else:
+                found[key] = each
         return Kept(Message(message.text, found), new)
 
     async def _keep(self, owner_id: int, session_id: int, key: str, embed: Embed) -> NewEmbed | Embed:
@@ -151,8 +167,15 @@ class Embeds:
     def shown(
         self, owner_id: int, found: Mapping[str, Embed], base_url: str | None = None
     ) -> dict[str, Embed]:
-        """Embeds for somebody outside, an agent unless `base_url` says how others reach the platform."""
-        return {key: self._shown(owner_id, embed, base_url) for key, embed in found.items()}
+        """Embeds for somebody outside, an agent unless `base_url` says how others reach the platform.
+
+        Agents get none that has no content.
+        """
+        return {
+            key: self._shown(owner_id, embed, base_url)
+            for key, embed in found.items()
+            if embed.uri or base_url is not None
+        }
 
     def _shown(self, owner_id: int, embed: Embed, base_url: str | None) -> Embed:
         embed_id = embed_links.referred_id(embed.uri)
@@ -224,9 +247,9 @@ class Embeds:
     async def _remove_if_unused(self, content_hash: str) -> None:
         """The trace goes last: should the platform be stopped in between, it is found again."""
         async with self._lock(content_hash):
-            if not await self._database.read(embeds.is_needed, content_hash):
+            if not await self._database.write(embeds.is_needed, content_hash):
                 await self._blobs.delete(content_hash)
-            await self._database.write(embeds.forget_holds, content_hash)
+                await self._database.write(embeds.forget_holds, content_hash)
 
     def _lock(self, content_hash: str) -> asyncio.Lock:
         return self._locks[int(content_hash[:8], 16) % _LOCKS]

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from fixieai import errors
 from fixieai.platform.deployments.deployments import Deployments
-from fixieai.storage import revisions
+from fixieai.storage import agents, revisions
 from fixieai.storage.agents import Agent
 from fixieai.storage.database import Database
 from fixieai.storage.revisions import Revision, Switch
 
 _logger = logging.getLogger("fixieai.platform")
 _AGENTS_AT_ONCE = 1_000
+_SECONDS_BEFORE_STARTING = 1.0
 
 
 class Hosting:
@@ -54,12 +55,16 @@ class Hosting:
 
     def start_current(self, agent: Agent) -> None:
         """Starts the process of an agent whose current revision is code, in the background."""
-        if agent.environment and agent.package_hash and agent.current_revision_id is not None:
-            self.in_background(
-                self.deployments.start(
-                    agent.current_revision_id, agent.agent_id, agent.package_hash, agent.environment
-                )
-            )
+        if agent.environment is not None:
+            self.in_background(self._start_or_show(agent))
+
+    async def _start_or_show(self, agent: Agent) -> None:
+        """An agent whose code does not start is shown as unreachable."""
+        try:
+            await self.deployments.start(*_what_runs(agent))
+        except errors.AgentUnavailable:
+            await self._database.write(agents.set_unreachable, agent)
+            raise
 
     def retire(self, revision_id: int) -> None:
         """Stops the process of a revision, in the background."""
@@ -97,14 +102,13 @@ class Hosting:
     async def start_all(self) -> None:
         """For the start of a platform: what is current is started, what is left of others is deleted."""
         current = await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE)
-        await self.deployments.forget_all_but(
-            [
-                (agent.current_revision_id, agent.agent_id, agent.package_hash, agent.environment)
-                for agent in current
-                if agent.current_revision_id and agent.package_hash and agent.environment
-            ]
-        )
-        for agent in current:
+        await self.deployments.forget_all_but([_what_runs(agent) for agent in current])
+        self.in_background(self._start_soon())
+
+    async def _start_soon(self) -> None:
+        """A platform answers first, and one that is there for a moment alone starts none."""
+        await asyncio.sleep(_SECONDS_BEFORE_STARTING)
+        for agent in await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE):
             self.start_current(agent)
 
     def in_background(self, work: Awaitable[object]) -> None:
@@ -118,6 +122,13 @@ class Hosting:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _what_runs(agent: Agent) -> tuple[int, str, str, str]:
+    """What `Deployments.start` takes, of an agent whose current revision is code."""
+    if agent.current_revision_id is None or agent.package_hash is None or agent.environment is None:
+        raise ValueError("not an agent whose code the platform runs")
+    return agent.current_revision_id, agent.agent_id, agent.package_hash, agent.environment
 
 
 async def _logged(work: Awaitable[object]) -> None:

@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 
 from fixieai.errors import FixieError
 from fixieai.llm import token_counts
 from fixieai.llm.base import LanguageModel
+from fixieai.platform.budgets import Budget
 from fixieai.platform.usage import Tokens, Usage
 from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
 from fixieai.storage.usage import Spent
@@ -13,21 +15,28 @@ from fixieai.storage.usage import Spent
 _EXPECTED_COMPLETION = 1_000
 
 
-def metered(
-    model: LanguageModel, usage: Usage, user_id: int, agent_id: str, note: Callable[[Spent], None]
-) -> LanguageModel:
-    """`model`, as `agent_id` calls it for one person; `note` is told what each call cost, to store it.
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who calls a model: an agent, for a person, within a query."""
+
+    user_id: int
+    agent_id: str
+    budget: Budget
+
+
+def metered(model: LanguageModel, usage: Usage, payer: Payer, note: Callable[[Spent], None]) -> LanguageModel:
+    """`model`, as `payer` calls it; `note` is told what each call cost, to store it.
 
     The few-shot model is free.
     """
     if model.rendering is Rendering.TRANSCRIPT:
         return model
-    return _MeteredModel(model, usage, (user_id, agent_id), note)
+    return _MeteredModel(model, usage, payer, note)
 
 
 class _MeteredModel:
     def __init__(
-        self, model: LanguageModel, usage: Usage, payer: tuple[int, str], note: Callable[[Spent], None]
+        self, model: LanguageModel, usage: Usage, payer: Payer, note: Callable[[Spent], None]
     ) -> None:
         self._model = model
         self._usage = usage
@@ -48,11 +57,14 @@ class _MeteredModel:
         """See `LanguageModel.stream`.
 
         Raises:
-            DailyLimitReached: before anything is sent.
+            DailyLimitReached, LimitReached: before anything is sent.
         """
+        payer = self._payer
+        payer.budget.check()
         call = _Call(self.name, token_counts.of_prompt(prompt))
         most = settings.maximum_tokens or _EXPECTED_COMPLETION
-        admission = await self._usage.admit(*self._payer, Tokens(self.name, call.asked, most))
+        expected = Tokens(self.name, call.asked, most)
+        admission = await self._usage.admit(payer.user_id, payer.agent_id, expected)
         try:
             async with contextlib.aclosing(self._model.stream(prompt, settings, idempotency_key)) as pieces:
                 async for piece in pieces:
@@ -63,7 +75,8 @@ class _MeteredModel:
             raise
         finally:
             spent = admission.close(call.used())
-            if spent.prompt_tokens or spent.completion_tokens:
+            payer.budget.spend(spent.tokens)
+            if spent.tokens:
                 self._note(spent)
 
     async def close(self) -> None:

@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.platform.agent_calls.fixie import AgentAddress
 from fixieai.platform.auth import Caller
 from fixieai.platform.oauth_values import LONGEST_STATE, OAuthValues
 from fixieai.platform.performer import Services
@@ -81,17 +80,15 @@ class OAuth:
             return Outcome.AGENT_UNAVAILABLE
 
     async def _call(self, flow: Flow, text: str) -> Outcome:
-        address = await self._address(flow)
-        response = await self._services.agents.call_func(
-            address, FUNC_NAME, Message(text), secrets.token_hex(16)
-        )
-        if response.error is None:
-            return Outcome.CONNECTED
-        _logger.warning("OAuth of %s failed: %s", flow.agent_id, response.error.code)
-        return Outcome.AGENT_REFUSED
-
-    async def _address(self, flow: Flow) -> AgentAddress:
         """Raises NotFound when the person may not see the agent any more, AgentUnavailable if it is off."""
         caller = Caller(flow.user.id, flow.user.username, flow.user.time_zone)
-        program = await self._services.registry.program(caller, flow.agent_id)
-        return await self._services.agent_addresses.of(program, caller, "oauth")
+        services = self._services
+        program = await services.registry.program(caller, flow.agent_id)
+        with services.agent_addresses.held(program):
+            address = await services.agent_addresses.of(program, caller, "oauth")
+            key = secrets.token_hex(16)
+            response = await services.agents.call_func(address, FUNC_NAME, Message(text), key)
+        if response.error is None:
+            return Outcome.CONNECTED
+        _logger.warning("OAuth of %s failed: %r", flow.agent_id, response.error.code[:100])
+        return Outcome.AGENT_REFUSED

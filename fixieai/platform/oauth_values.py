@@ -34,7 +34,7 @@ class OAuthValues:
         self._secret_key = secret_key
 
     @staticmethod
-    def has(key: str) -> bool:
+    def owns(key: str) -> bool:
         """Whether the key of a storage is one of these."""
         return key.startswith(_PREFIX)
 
@@ -74,7 +74,7 @@ class OAuthValues:
         return str(value) if (user_id, sealed_key) == (caller.user.user_id, key) else None
 
     def _hash(self, state: str) -> str:
-        return self._secret_key.mac(_STATES, state.encode("utf-8")).hex()
+        return self._secret_key.mac(_STATES, state.encode("utf-8", "surrogatepass")).hex()
 
 
 def _state(value: str) -> str | None:

@@ -13,9 +13,10 @@ from fixieai.platform import builtin_funcs, query_embed
 from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.auth import Auth, Caller
+from fixieai.platform.budgets import Budget, Budgets
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.journal import Journal
-from fixieai.platform.metered_model import metered
+from fixieai.platform.metered_model import Payer, metered
 from fixieai.platform.programs import Program
 from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.registry import Registry
@@ -45,6 +46,7 @@ class Services:
     registry: Registry
     models: Models
     usage: Usage
+    budgets: Budgets
     embeds: Embeds
     embed_reader: EmbedReader
     limits: QueryLimits
@@ -57,6 +59,7 @@ class QueryContext:
     services: Services
     caller: Caller
     journal: Journal
+    budget: Budget
 
     async def address(self, program: Program) -> AgentAddress:
         """Raises AgentUnavailable when the agent is registered but does not run."""
@@ -95,9 +98,8 @@ async def _ask(context: QueryContext, program: Program, errand: Errand) -> Line:
         return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
     model = await context.services.models.choose(program.llm_settings.model)
     context.journal.note_model(model.name)
-    model = metered(
-        model, context.services.usage, context.caller.user_id, program.agent_id, context.journal.note_spent
-    )
+    payer = Payer(context.caller.user_id, program.agent_id, context.budget)
+    model = metered(model, context.services.usage, payer, context.journal.note_spent)
     performer = _Performer(context, program, model, path, errand.progress.inner)
     limits = Limits(steps=context.services.limits.steps)
     line = Line(LineKind.QUERY, query.text, embeds=query.embeds)

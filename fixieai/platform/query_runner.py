@@ -206,16 +206,17 @@ class QueryRunner:
         journal: Journal,
         progress: Progress = NOTHING,
     ) -> None:
-        context = QueryContext(self._services, caller, journal)
         history = await self._history(program, journal)
-        await performer.ask(context, program, Errand(question, history, progress=progress))
+        with self._services.budgets.opened(caller.user_id, journal.session_handle) as budget:
+            context = QueryContext(self._services, caller, journal, budget)
+            await performer.ask(context, program, Errand(question, history, progress=progress))
 
     async def _wait_for(self, caller: Caller, program: Program, journal: Journal) -> None:
         """After a restart the agent may be starting, too."""
-        context = QueryContext(self._services, caller, journal)
+        addresses, session = self._services.agent_addresses, journal.session_handle
         for pause in _PAUSES_FOR_AGENTS:
             try:
-                await self._services.agents.handshake(await context.address(program))
+                await self._services.agents.handshake(await addresses.of(program, caller, session))
             except errors.AgentUnavailable:
                 await asyncio.sleep(pause)
             else:

@@ -95,6 +95,8 @@ class Registry:
         place = await self._place(caller, agent.agent_id, changes)
         switch = await self._database.write(_update, caller.user_id, agent.agent_id, changes, place)
         self._hosting.follow(switch)
+        if switch.after.handle != agent.handle:
+            self._hosting.start_current(switch.after)  # its process knows the former name
         return switch.after
 
     async def _place(self, caller: Caller, agent_id: str, changes: AgentChanges) -> "_Place | None":

@@ -24,7 +24,7 @@ _MAXIMUM_LABELS = 100
 _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
 _PENDING_AT_ONCE = 1_000
 # A program registers its address while it starts; it need not answer at once.
-_SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5)
+_SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5, 3.0)
 _NO_CHANGES = AgentChanges()
 
 
@@ -56,10 +56,10 @@ class Revisions:
     async def open(self) -> None:
         """Goes on with what was under way when the platform last stopped."""
         await self._leases.open()
+        await self._hosting.start_all()
         for agent, revision in await self._database.read(revisions.pending, _PENDING_AT_ONCE):
             caller = Caller(agent.owner_id, agent.owner)
             self._hosting.in_background(self._deploy(caller, agent, revision, makes_current=False))
-        await self._hosting.start_all()
 
     async def close(self) -> None:
         await self._leases.close()

@@ -12,6 +12,7 @@ from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.executors import Executor
 from fixieai.platform.oauth import OAuth
+from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
@@ -45,6 +46,7 @@ class Platform:
     runner: QueryRunner
     sessions: Sessions
     embeds: Embeds
+    openai_proxy: OpenAIProxy
     usage: Usage
     oauth: OAuth
     user_storage: UserStorage

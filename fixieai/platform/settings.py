@@ -24,6 +24,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class QueryLimits:
     """What ends a query. Seconds are wall-clock.
 
+    `tokens` are those of all model calls together; None: as many as it takes.
     `grace_seconds` is what running queries get when the platform stops. It is less than the
     server's own, so that whoever waits is told how the query ended.
     """
@@ -34,6 +35,7 @@ class QueryLimits:
     agent_seconds: float = 60.0
     waiting_per_session: int = 32
     history_messages: int = 200
+    tokens: int | None = 1_000_000
     grace_seconds: float = 8.0
 
 
@@ -208,6 +210,7 @@ def from_environment(
         steps=_read(environment, "FIXIE_MAXIMUM_STEPS", int, unset.steps),
         query_seconds=_read(environment, "FIXIE_QUERY_SECONDS", float, unset.query_seconds),
         agent_seconds=_read(environment, "FIXIE_AGENT_SECONDS", float, unset.agent_seconds),
+        tokens=_read_limit(environment, "FIXIE_QUERY_TOKENS", int, unset.tokens),
     )
     return Settings(
         home=home or credentials.home_path(),

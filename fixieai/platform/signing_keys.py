@@ -99,7 +99,7 @@ class SigningKeys:
         Raises:
             StorageFull, ConfigurationError: it cannot be stored; nothing has changed.
         """
-        key = _new_key(int(self._clock()) + PUBLISHED_SECONDS)
+        key = _new_key(math.ceil(self._clock()) + PUBLISHED_SECONDS)
         keys = (key, *self._keys)
         _write(self._path, keys)
         self._keys = keys

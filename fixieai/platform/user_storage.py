@@ -1,6 +1,5 @@
 """What agents keep for a person: one store per person and agent, reached by query token alone."""
 
-import contextlib
 import sys
 from collections.abc import AsyncGenerator
 
@@ -31,13 +30,19 @@ class UserStorage:
         Raises:
             NotFound: nothing is.
         """
-        if self._oauth_values.has(key):
+        if self._oauth_values.owns(key):
             value = await self._oauth_values.get(caller, key)
         else:
             value = await self._database.read(user_storage.get, caller.user.user_id, caller.agent_id, key)
         if value is None:
             raise errors.NotFound("Nothing is stored under this key.")
         return value
+
+    async def has(self, caller: QueryCaller, key: str) -> bool:
+        """Whether anything is stored under the key."""
+        if self._oauth_values.owns(key):
+            return await self._oauth_values.get(caller, key) is not None
+        return await self._database.read(user_storage.is_present, caller.user.user_id, caller.agent_id, key)
 
     async def put(self, caller: QueryCaller, key: str, value: str) -> None:
         """Stores JSON text.
@@ -51,7 +56,7 @@ class UserStorage:
             raise errors.UnprocessableContent(f"A key has 1 to {MAXIMUM_KEY} characters.")
         if len(value.encode("utf-8")) > MAXIMUM_VALUE_BYTES:
             raise errors.ContentTooLarge(f"A stored value has at most {MAXIMUM_VALUE_BYTES} bytes.")
-        if self._oauth_values.has(key):
+        if self._oauth_values.owns(key):
             return await self._oauth_values.put(caller, key, value)
         user_id = caller.user.user_id
         await self._database.write(user_storage.put, user_id, caller.agent_id, key, value, self._quota)
@@ -59,7 +64,7 @@ class UserStorage:
 
     async def delete(self, caller: QueryCaller, key: str) -> None:
         """Raises NotFound when nothing is stored under the key."""
-        if self._oauth_values.has(key):
+        if self._oauth_values.owns(key):
             was_there = await self._oauth_values.delete(caller, key)
         else:
             user_id = caller.user.user_id
@@ -88,14 +93,13 @@ class UserStorage:
         self, caller: QueryCaller, after: str | None, limit: int | None
     ) -> AsyncGenerator[list[Item], None]:
         """The same with the values, in pieces of at most 4 MiB, or of one item."""
-        async with contextlib.aclosing(self.key_pieces(caller, after, limit)) as pieces:
-            async for keys in pieces:
-                for first, last in _ranges(keys):
-                    items = await self._database.read(
-                        user_storage.between, caller.user.user_id, caller.agent_id, first, last
-                    )
-                    if items:  # all of them may have been deleted meanwhile
-                        yield items
+        async for keys in self.key_pieces(caller, after, limit):
+            for first, last in _ranges(keys):
+                items = await self._database.read(
+                    user_storage.between, caller.user.user_id, caller.agent_id, first, last
+                )
+                if items:  # all of them may have been deleted meanwhile
+                    yield items
 
 
 def _ranges(keys: list[Key]) -> list[tuple[str, str]]:

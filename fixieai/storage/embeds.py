@@ -94,8 +94,9 @@ def get(transaction: Transaction, owner_id: int, embed_id: int) -> StoredEmbed |
 
 
 def named(transaction: Transaction, owner_id: int, session_id: int, key: str) -> StoredEmbed | None:
-    """What `#key` means in a session."""
-    row = transaction.row(_SQL["named"], {"owner_id": owner_id, "session_id": session_id, "key": key})
+    """What `#key` means in a session: what the person attached under it, else anybody; the newest."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "key": key}
+    row = transaction.row(_SQL["named_by_person"], params) or transaction.row(_SQL["named"], params)
     return StoredEmbed(*row) if row else None
 
 
@@ -127,7 +128,7 @@ def page(
 def of_sessions(
     transaction: Transaction, owner_id: int, session_ids: Sequence[int], each: int, limit: int
 ) -> list[StoredEmbed]:
-    """The newest `each` embeds of every session, in order, and `limit` in all."""
+    """The newest `each` embeds of every session, session by session and in order; `limit` in all."""
     sql, listed = statements.with_list(_SQL["of_sessions"], "session_ids", session_ids)
     params: Params = {"owner_id": owner_id, "each": each, "limit": limit, **listed}
     return [StoredEmbed(*row) for row in transaction.rows(sql, params)]
@@ -161,13 +162,19 @@ def abandon(transaction: Transaction, owner_id: int, session_id: int) -> None:
 def perhaps_unused(transaction: Transaction, limit: int) -> list[str]:
     """Hashes that somebody used, or was about to use, and no longer does. All users' together."""
     rows = transaction.rows(_SQL["unused"], {"now": int(time.time()), "limit": limit})
-    return [str(content_hash) for (content_hash,) in rows]
+    return list(dict.fromkeys(str(content_hash) for (content_hash,) in rows))
 
 
 def is_needed(transaction: Transaction, content_hash: str) -> bool:
-    """Whether an embed has these bytes, or is about to have them."""
+    """Whether an embed has these bytes, or is about to have them. Then holds that have ended are forgotten.
+
+    In one: a session that is deleted in between would leave a hold that is the last trace of them.
+    """
     params: Params = {"content_hash": content_hash, "now": int(time.time())}
-    return transaction.row(_SQL["is_needed"], params) is not None
+    if transaction.row(_SQL["is_needed"], params) is None:
+        return False
+    forget_holds(transaction, content_hash)
+    return True
 
 
 def forget_holds(transaction: Transaction, content_hash: str) -> None:

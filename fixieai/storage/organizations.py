@@ -101,11 +101,16 @@ def remove_member(transaction: Transaction, organization: Organization, username
 
 
 def delete(transaction: Transaction, organization: Organization) -> None:
-    """Raises Conflict while it owns agents."""
+    """The name stays taken: what agents of that name keep for people is for nobody else's agents.
+
+    Raises:
+        Conflict: it owns agents.
+    """
     params: Params = {"organization_id": organization.id}
     if transaction.row(_SQL["has_agents"], params):
         raise errors.Conflict("This organisation owns agents. Delete these first.")
-    transaction.execute(_SQL["delete"], params)
+    transaction.execute(_SQL["remove_members"], params)
+    transaction.execute(_SQL["remove"], {**params, "now": timestamps.now()})
 
 
 def owner_id(transaction: Transaction, user_id: int, owner: str) -> int:

@@ -21,6 +21,10 @@ class Spent:
     completion_tokens: int
     nanodollars: int
 
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

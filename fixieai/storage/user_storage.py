@@ -91,15 +91,8 @@ def delete(transaction: Transaction, user_id: int, agent_id: str, key: str) -> b
     return True
 
 
-def page(transaction: Transaction, user_id: int, agent_id: str, after: str | None, limit: int) -> list[Item]:
-    """Items in the order of their keys' UTF-8 bytes; `after` is the last key seen."""
-    params: Params = {"user_id": user_id, "agent_id": agent_id, "after": after, "limit": limit}
-    statement = _SQL["first_page"] if after is None else _SQL["page"]
-    return [Item(*row) for row in transaction.rows(statement, params)]
-
-
 def keys(transaction: Transaction, user_id: int, agent_id: str, after: str | None, limit: int) -> list[Key]:
-    """As `page`, without the values."""
+    """In the order of their UTF-8 bytes; `after` is the last key seen."""
     params: Params = {"user_id": user_id, "agent_id": agent_id, "after": after, "limit": limit}
     statement = _SQL["first_keys"] if after is None else _SQL["keys"]
     return [Key(*row) for row in transaction.rows(statement, params)]

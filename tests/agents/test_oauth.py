@@ -42,6 +42,7 @@ class Provider:
         self.stored: dict[str, str] = {}
         self.answers: list[tuple[int, str, str]] = [(200, JSON, '{"access_token": "granted"}')]
         self.forms: list[dict[str, str]] = []
+        self.is_full = False
 
     async def token(self, request: Request) -> Response:
         assert request.headers["content-type"] == FORM
@@ -51,6 +52,8 @@ class Provider:
 
     async def value(self, request: Request) -> Response:
         key = request.path_params["key"]
+        if request.method == "POST" and self.is_full:
+            return Response(status_code=507)
         if request.method == "POST":
             self.stored[key] = (await request.json())["data"]
         if key not in self.stored:
@@ -356,7 +359,7 @@ def test_an_expired_token_is_renewed(case: Case, granted: dict[str, str], kept: 
     assert case.stored_token()["refresh_token"] == kept
 
 
-@pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token"])
+@pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token", "invalid_refresh_token"])
 def test_a_permission_that_was_taken_back_is_none(case: Case, code: str) -> None:
     case.store_token(expiry=ago(hours=1), refresh_token="r")
     case.provider.answers = [(400, JSON, json.dumps({"error": code}))]
@@ -430,6 +433,14 @@ def test_a_provider_that_fails_is_a_bad_gateway(case: Case) -> None:
     case.provider.answers = [(500, JSON, "")]
     text = json.dumps({"state": case.begin()["state"], "code": "code"})
     with pytest.raises(AgentException) as caught:
+        oauth.finish_authorization(Message(text), case.handler)
+    assert caught.value.http_status_code == 502
+
+
+def test_a_token_that_cannot_be_kept_is_a_bad_gateway(case: Case) -> None:
+    text = json.dumps({"state": case.begin()["state"], "code": "code"})
+    case.provider.is_full = True
+    with pytest.raises(AgentException, match="storage of this user with this agent is full") as caught:
         oauth.finish_authorization(Message(text), case.handler)
     assert caught.value.http_status_code == 502
 

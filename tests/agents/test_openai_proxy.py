@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -105,17 +106,96 @@ async def test_requests_at_the_same_time_have_their_own_tokens() -> None:
     assert seen == tokens
 
 
-def test_an_openai_client_asks_for_the_key_at_each_call() -> None:
-    program = (
-        "from fixieai.agents import openai_proxy\n"
-        "openai_proxy.enable_openai_proxy()\n"
-        "import openai\n"
-        "client = openai.OpenAI(api_key=openai_proxy.openai_api_key)\n"
-        "for token in ('one', 'two'):\n"
-        "    openai_proxy._current_request_token.set(token)\n"
-        "    client._refresh_api_key()\n"
-        "    print(client.base_url, client.auth_headers['Authorization'])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    url = constants.FIXIE_OPENAI_PROXY_URL
-    assert done.stdout.split() == [f"{url}/", "Bearer", "one", f"{url}/", "Bearer", "two"]
+_SEEN = """
+from fixieai import constants
+for token in ("one", "two"):
+    openai_proxy._current_request_token.set(token)
+    seen()
+openai_proxy._current_request_token.set(None)
+try:
+    seen()
+except LookupError as error:
+    print("OPENAI_API_KEY" in str(error))
+"""
+_CLIENT = """
+def seen():
+    for made in (client, client.with_options(timeout=3), openai.AsyncOpenAI()):
+        assert str(made.base_url).rstrip("/") == constants.FIXIE_OPENAI_PROXY_URL
+        print(made.auth_headers["Authorization"], made._bearer_auth["Authorization"])
+"""
+# The shape of the package below version 1: a module of settings, and a requestor for each call.
+_BELOW_1 = {
+    "__init__.py": """
+import os
+api_key, api_base = os.environ["OPENAI_API_KEY"], os.environ["OPENAI_API_BASE"]
+from openai import api_requestor
+""",
+    "api_requestor.py": """
+import openai
+class APIRequestor:
+    def __init__(self, key=None, api_base=None):
+        self.api_base = api_base or openai.api_base
+        self.api_key = key or openai.api_key
+""",
+}
+
+
+def _printed(program: str, folder: pathlib.Path | None = None) -> list[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    if folder is not None:
+        variables["PYTHONPATH"] = os.pathsep.join((str(folder), *sys.path))
+    command = [sys.executable, "-c", "from fixieai.agents import openai_proxy\n" + program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "openai_proxy.enable_openai_proxy()\nimport openai\n",
+        "import openai\nopenai_proxy.enable_openai_proxy()\n",
+    ],
+)
+def test_a_client_sends_the_token_of_the_moment(program: str) -> None:
+    printed = _printed(f"{program}client = openai.OpenAI()\n{_CLIENT}{_SEEN}")
+    assert printed == ["Bearer", "one"] * 6 + ["Bearer", "two"] * 6 + ["True"]
+
+
+def test_a_client_of_another_server_gets_no_token() -> None:
+    program = """
+openai_proxy.enable_openai_proxy()
+import openai
+openai_proxy._current_request_token.set("token")
+for client in (openai.OpenAI(base_url="http://127.0.0.1:1/v1"), openai.OpenAI(api_key="sk-own")):
+    print(client._bearer_auth["Authorization"])
+"""
+    assert _printed(program) == ["Bearer", "sk-fixie-openai-key", "Bearer", "sk-own"]
+
+
+def test_below_version_1_each_call_sends_the_token_of_the_moment(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "openai").mkdir()
+    for name, text in _BELOW_1.items():
+        (tmp_path / "openai" / name).write_text(text, "utf-8")
+    program = """
+openai_proxy.enable_openai_proxy()
+import openai
+from openai import api_requestor
+
+def seen():
+    print(api_requestor.APIRequestor().api_key, api_requestor.APIRequestor("sk-own").api_key)
+"""
+    printed = _printed(program + _SEEN, tmp_path)
+    assert printed == ["one", "sk-own", "two", "sk-own", "True"]
+
+
+def test_a_client_may_ask_for_its_key_by_itself() -> None:
+    program = """
+openai_proxy.enable_openai_proxy()
+import openai
+client = openai.OpenAI(api_key=openai_proxy.openai_api_key)
+for token in ("one", "two"):
+    openai_proxy._current_request_token.set(token)
+    client._refresh_api_key()
+    print(client.auth_headers["Authorization"])
+"""
+    assert _printed(program) == ["Bearer", "one", "Bearer", "two"]

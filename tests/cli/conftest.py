@@ -2,12 +2,16 @@
 
 import os
 import pathlib
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
@@ -139,3 +143,63 @@ def platform_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLi
 @pytest.fixture
 def look_until() -> Callable[[Callable[[], str], Callable[[], str]], str]:
     return eventually
+
+
+# Ctrl-C is a signal only for those whose terminal it is.
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A command at a terminal of its own. Use as a context manager: leaving it ends the command."""
+
+    def __init__(self, fixie: CommandLine, *arguments: str) -> None:
+        self._terminal, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE_TERMINAL, sys.executable, "-m", "fixieai.cli.main", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=fixie.folder,
+            env={**os.environ, "FIXIE_DEFAULT_MODEL": "few-shot", "TERM": "xterm", **fixie.variables},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.set_blocking(self._terminal, False)
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._terminal)
+
+    def type(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def wait_for(self, pattern: str) -> None:
+        """Waits until it was shown, and forgets what was shown up to there."""
+        until = time.monotonic() + 30
+        while (match := re.search(pattern, self._shown)) is None:
+            assert time.monotonic() < until, self._shown
+            time.sleep(0.02)
+            with suppress(BlockingIOError, OSError):
+                self._shown += os.read(self._terminal, 65536).decode(errors="replace")
+            if CURSOR_POSITION_ASKED in self._shown:
+                self._shown = self._shown.replace(CURSOR_POSITION_ASKED, "")
+                self.type("\x1b[1;1R")
+        self._shown = self._shown[match.end() :]
+
+
+CURSOR_POSITION_ASKED = "\x1b[6n"
+
+
+@pytest.fixture
+def at_terminal(platform_cli: CommandLine) -> Callable[..., Terminal]:
+    """Runs a command at a terminal: `with at_terminal("console") as terminal`."""
+    return lambda *arguments: Terminal(platform_cli, *arguments)

@@ -6,6 +6,7 @@ import re
 import signal
 
 import pytest
+import requests
 
 MAIN = """
 import os
@@ -71,6 +72,19 @@ def test_what_is_deployed_answers_and_what_is_sent_is_listed(platform_cli, parro
     assert show(platform_cli, "Published") == ["False"]
 
 
+def test_at_a_terminal_one_sees_how_much_is_sent_and_ctrl_c_ends_the_waiting(
+    platform_cli, parrot, at_terminal
+):
+    (parrot / "main.py").write_text("import time\ntime.sleep(60)\n")
+    with at_terminal("deploy", "--no-validate", "parrot") as terminal:
+        terminal.wait_for("agent/main.py")
+        terminal.wait_for("Sent 100 %")
+        terminal.wait_for("Waiting until it is ready")
+        terminal.type("\x03")
+        terminal.wait_for("Interrupted")
+        assert terminal.process.wait(30) == 130
+
+
 def test_a_new_deployment_takes_over_and_an_older_one_can_be_made_current_again(platform_cli, parrot):
     platform_cli("deploy", str(parrot))
     (parrot / "main.py").write_text(MAIN.replace("VERSION", "second"))
@@ -88,14 +102,17 @@ def test_a_new_deployment_takes_over_and_an_older_one_can_be_made_current_again(
     ]
 
 
-def test_a_revision_that_is_not_made_current_waits(platform_cli, parrot):
+def test_a_revision_that_is_not_made_current_waits(platform_cli, parrot, look_until):
     platform_cli("deploy", str(parrot))
     (parrot / "main.py").write_text(MAIN.replace("VERSION", "second"))
     done = platform_cli("deploy", str(parrot), "--not-current")
     assert ask(platform_cli) == "first hello hi"
-    (command,) = re.findall(r"^fixie (.*)  makes it so", done.stderr, re.MULTILINE)
+    (command,) = re.findall(r"^fixie (agent revisions .*)", done.stderr, re.MULTILINE)
     newest = command.split()[-1]
     assert newest in done.stdout
+    look_until(
+        lambda: "ready" * (revisions(platform_cli, parrot)[0]["status"] == "ready"), lambda: "still pending"
+    )
     platform_cli(*command.split()[:-2], str(parrot), "--id", newest)
     assert ask(platform_cli) == "second hello hi"
 
@@ -121,6 +138,27 @@ def test_who_may_use_an_agent_is_left_alone_unless_it_is_said(platform_cli, parr
     assert show(platform_cli, "Published") == ["False"]
     platform_cli("agent", "publish", str(parrot))
     assert show(platform_cli, "Published") == ["True"]
+
+
+def test_an_agent_of_an_organisation_is_deployed_and_served_under_its_name(platform_cli, parrot):
+    key = platform_cli("platform", "key").stdout.strip()
+    requests.post(
+        f"{platform_cli.variables['FIXIE_API_URL']}/api/organizations",
+        json={"handle": "acme"},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30,
+    ).raise_for_status()
+    (parrot / "agent.yaml").write_text("handle: parrot\nowner: acme\n")
+    assert "Deployed acme/parrot" in platform_cli("deploy", str(parrot)).stdout
+    assert ask(platform_cli, agent="acme/parrot") == "first hello hi"
+    (parrot / "main.py").write_text(MAIN.replace("VERSION", "served"))
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=parrot)
+    agent.wait_for("acme/parrot is served at")
+    assert ask(platform_cli, agent="acme/parrot") == "served hello hi"
+    agent.stop()
+    assert ask(platform_cli, agent="acme/parrot") == "first hello hi"
+    platform_cli("unpublish", str(parrot))
+    platform_cli("agent", "delete", "acme/parrot")
 
 
 def test_an_agent_that_cannot_be_loaded_is_not_sent(platform_cli, parrot):

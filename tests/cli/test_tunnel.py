@@ -1,5 +1,6 @@
 """A tunnel, with a program in the place of `ssh` that says what the service says."""
 
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from fixieai import errors
+from fixieai.cli.agent import tunnel as tunnel_module
 from fixieai.cli.agent.tunnel import Tunnel
 
 FAKE_SSH = """#!{python}
@@ -37,10 +39,13 @@ def fake_ssh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-def test_each_address_is_given_when_it_comes(fake_ssh):
+def test_each_address_is_given_when_it_comes_and_a_lost_connection_is_made_again(fake_ssh, monkeypatch):
+    monkeypatch.setattr(tunnel_module, "_SECONDS_BETWEEN_TRIES", 0.1)
     seen = fake_ssh("a.lhr.life", "b.lhr.life")
+    a, b = "https://a.lhr.life", "https://b.lhr.life"
     with Tunnel(8181) as tunnel:
-        assert list(tunnel) == ["https://a.lhr.life", "https://b.lhr.life"]
+        assert list(itertools.islice(tunnel, 4)) == [a, b, a, b]
+    assert list(tunnel) == []
     assert '"80:127.0.0.1:8181"' in seen.read_text()
     assert "localhost.run" in seen.read_text()
 

@@ -1,13 +1,7 @@
 """The commands against a real platform process, with an agent served by `fixie serve`."""
 
-import os
-import pty
 import re
 import stat
-import subprocess
-import sys
-import time
-from contextlib import suppress
 
 import pytest
 
@@ -98,63 +92,11 @@ def test_the_user_is_the_local_one(platform_cli):
     assert platform_cli("user").stdout.startswith("Username: local\n")
 
 
-# Ctrl-C is a signal only for those whose terminal it is.
-TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class Terminal:
-    """A command at a terminal of its own. Use as a context manager: leaving it ends the command."""
-
-    def __init__(self, fixie, *arguments: str) -> None:
-        self._terminal, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, sys.executable, "-m", "fixieai.cli.main", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=fixie.folder,
-            env={**os.environ, "FIXIE_DEFAULT_MODEL": "few-shot", "TERM": "xterm", **fixie.variables},
-            start_new_session=True,
-        )
-        os.close(theirs)
-        os.set_blocking(self._terminal, False)
-        self._shown = ""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._terminal)
-
-    def type(self, keys: str) -> None:
-        os.write(self._terminal, keys.encode())
-
-    def wait_for(self, pattern: str) -> None:
-        """Waits until it was shown, and forgets what was shown up to there."""
-        until = time.monotonic() + 30
-        while (match := re.search(pattern, self._shown)) is None:
-            assert time.monotonic() < until, self._shown
-            time.sleep(0.02)
-            with suppress(BlockingIOError, OSError):
-                self._shown += os.read(self._terminal, 65536).decode(errors="replace")
-            if CURSOR_POSITION_ASKED in self._shown:
-                self._shown = self._shown.replace(CURSOR_POSITION_ASKED, "")
-                self.type("\x1b[1;1R")
-        self._shown = self._shown[match.end() :]
-
-
-CURSOR_POSITION_ASKED = "\x1b[6n"
 PROMPT = r"\x1b\[\?2004h"  # what prompt_toolkit sends before it reads a line
 
 
-def test_at_a_terminal_ctrl_c_cancels_a_line_and_ctrl_d_ends(platform_cli):
-    with Terminal(platform_cli, "console", "-a", "dice") as terminal:
+def test_at_a_terminal_ctrl_c_cancels_a_line_and_ctrl_d_ends(platform_cli, at_terminal):
+    with at_terminal("console", "-a", "dice") as terminal:
         terminal.wait_for("Ctrl-D ends")
         terminal.wait_for(PROMPT)
         terminal.type("something else")
@@ -174,15 +116,15 @@ def test_at_a_terminal_ctrl_c_cancels_a_line_and_ctrl_d_ends(platform_cli):
     assert "\tRoll 2d20\n" in platform_cli("session", "list", "--limit", "1").stdout
 
 
-def test_a_terminal_gets_a_table_and_no_control_characters_of_others(platform_cli):
+def test_a_terminal_gets_a_table_and_no_control_characters_of_others(platform_cli, at_terminal):
     platform_cli("query", "-a", "dice", "Roll \x1b[31mred")
-    with Terminal(platform_cli, "session") as terminal:
+    with at_terminal("session") as terminal:
         terminal.wait_for("FIRST WORDS")
         terminal.wait_for("Roll \ufffd\\[31mred")
         assert terminal.process.wait(30) == 0
 
 
-def test_ctrl_c_stops_listening_to_an_answer_and_the_conversation_goes_on(platform_cli):
+def test_ctrl_c_stops_listening_to_an_answer_and_the_conversation_goes_on(platform_cli, at_terminal):
     folder = platform_cli.folder / "slow"
     folder.mkdir()
     (folder / "agent.yaml").write_text("handle: slow\n")
@@ -191,7 +133,7 @@ def test_ctrl_c_stops_listening_to_an_answer_and_the_conversation_goes_on(platfo
     )
     agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=folder)
     agent.wait_for("is served at")
-    with Terminal(platform_cli, "console", "-a", "slow", "Go") as terminal:
+    with at_terminal("console", "-a", "slow", "Go") as terminal:
         terminal.wait_for("begun")
         terminal.type("\x03")
         terminal.wait_for("the query goes on")
@@ -203,8 +145,8 @@ def test_ctrl_c_stops_listening_to_an_answer_and_the_conversation_goes_on(platfo
     agent.stop()
 
 
-def test_ctrl_c_at_a_question_is_exit_code_130(platform_cli):
-    with Terminal(platform_cli, "init", "never") as terminal:
+def test_ctrl_c_at_a_question_is_exit_code_130(platform_cli, at_terminal):
+    with at_terminal("init", "never") as terminal:
         terminal.wait_for("Handle")
         terminal.type("\x03")
         terminal.wait_for("Interrupted")

@@ -112,3 +112,9 @@ def test_the_key_is_found_for_the_platform_that_is_asked(monkeypatch, tmp_path):
     FixieClient(api_url="https://x.example")
     with pytest.raises(PermissionError):
         FixieClient(api_url="https://y.example")
+
+
+def test_the_page_of_an_agent_is_its_owners(scripted_platform, client):
+    assert client.get_agent_page_url("ann/dice") == f"{client.url}/agents/ann/dice"
+    scripted_platform.will({"username": "ann"})
+    assert client.get_agent_page_url("dice") == f"{client.url}/agents/ann/dice"

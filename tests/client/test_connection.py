@@ -53,6 +53,14 @@ def test_a_get_is_repeated_when_the_failure_may_pass(scripted_platform, client):
     assert len(scripted_platform.seen) == 3
 
 
+def test_a_get_is_not_repeated_when_it_would_have_to_wait_for_long(scripted_platform, client):
+    scripted_platform.will({}, status=429, Retry_After="3600")
+    with pytest.raises(errors.TooManyRequests) as caught:
+        client.get_current_user()
+    assert caught.value.retry_after == 3600
+    assert len(scripted_platform.seen) == 1
+
+
 def test_a_get_is_not_repeated_when_the_failure_stays(scripted_platform, client):
     scripted_platform.will(
         {"error": {"code": "forbidden", "message": "Not you.", "reference": "r1"}}, status=403

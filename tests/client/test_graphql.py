@@ -53,6 +53,9 @@ def test_without_variables_none_are_sent(scripted_platform, client):
     scripted_platform.will({"data": {}})
     client.gqlclient.execute("{ user { username } }")
     assert list(scripted_platform.seen[0].body) == ["query"]
+    scripted_platform.will({"data": {}})
+    client.gqlclient.execute("query A { user { username } } query B { user { username } }", None, "B")
+    assert scripted_platform.seen[1].body["operationName"] == "B"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fixieai import errors, testing
 from fixieai.llm.providers import DEFAULT_OPENAI_MODEL, PROVIDERS
 from fixieai.llm.settings import CallLimits
 from fixieai.platform.app import ROUTES
-from fixieai.platform.settings import QueryLimits
+from fixieai.platform.settings import DailyLimits, QueryLimits, from_environment
 from fixieai.web import problems
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
@@ -70,6 +70,20 @@ def test_defaults_of_limits_are_true() -> None:
         "FIXIE_AGENT_SECONDS": limits.agent_seconds,
         "FIXIE_MAXIMUM_STEPS": limits.steps,
         "FIXIE_MAXIMUM_HOPS": limits.hops,
+        "FIXIE_QUERY_TOKENS": limits.tokens,
+    }
+    daily = DailyLimits()
+    assert numbers(page("limits.md")) == {
+        "FIXIE_DAILY_QUERIES": daily.queries,
+        "FIXIE_DAILY_STORAGE_CALLS": daily.storage_calls,
+        "FIXIE_DAILY_TOKENS": daily.tokens or 0,
+        "FIXIE_DAILY_AGENT_TOKENS": daily.agent_tokens or 0,
+        "FIXIE_DAILY_DOLLARS": daily.dollars or 0,
+    }
+    quota = from_environment({}).storage_quota
+    assert numbers(page("oauth.md")) == {
+        "FIXIE_STORAGE_KEYS": quota.keys,
+        "FIXIE_STORAGE_BYTES": quota.bytes,
     }
     assert numbers(page("models.md")) == {
         "FIXIE_LLM_CONNECT_SECONDS": calls.connect_seconds,

@@ -9,7 +9,9 @@ import jwt
 import pytest
 import requests
 
+import fixieai
 from fixieai import errors, testing
+from fixieai.platform import serving
 from fixieai.platform.app import open_platform
 from fixieai.platform.auth import FRESH_SECONDS, Caller
 from fixieai.platform.settings import Settings, from_environment
@@ -331,3 +333,53 @@ def test_a_token_names_no_administrator(own: testing.Platform, ann: testing.Plat
     """What somebody may do is looked up, and never read from what they send."""
     claims = jwt.decode(ann.api_key, options={"verify_signature": False})
     assert set(claims) == {"sub", "aud", "jti", "iat"}
+
+
+def test_others_reach_it_by_its_public_name_and_by_no_other(tmp_path: pathlib.Path) -> None:
+    chosen = Settings(home=tmp_path, port=0, public_url="https://fixie.example.com")
+    with serving.background(chosen) as running:
+        key = serving.local_key(tmp_path)
+
+        def status(host: str, origin: str | None = None) -> int:
+            headers = bearer(key) | {"Host": host} | ({} if origin is None else {"Origin": origin})
+            return requests.get(running.url + "/api/user", headers=headers, timeout=30).status_code
+
+        own = running.url.removeprefix("http://")
+        assert [status(own), status("fixie.example.com"), status("Fixie.Example.com:443")] == [200] * 3
+        assert status("fixie.example.com", "https://fixie.example.com") == 200
+        assert status("fixie.example.com", "http://fixie.example.com") == 403
+        assert status("fixie.example.com", "https://evil.example.com") == 403
+        assert status("evil.example.com") == 421
+        added = requests.post(
+            running.url + "/api/users", json={"username": "ann"}, headers=bearer(key), timeout=30
+        )
+        assert added.json()["invitation"]["url"].startswith("https://fixie.example.com/welcome#")
+
+
+def test_an_agent_acts_for_who_asks(
+    own: testing.Platform, ann: testing.Platform, bob: testing.Platform
+) -> None:
+    agent = fixieai.CodeShotAgent(
+        "I count.", "Q: Count\nAsk Func[count]: one more\nFunc[count] says: 1\nA: That was number 1."
+    )
+
+    @agent.register_func
+    def count(query: fixieai.Message, user_storage: fixieai.UserStorage) -> str:
+        user_storage["count"] = user_storage.get("count", 0) + 1
+        return str(user_storage["count"])
+
+    ann.serve(agent, "counter")
+    agent_url = "/api/agents/ann/counter"
+    question = {"message": {"text": "Count"}}
+
+    def answers(platform: testing.Platform) -> str:
+        return str(platform.call("POST", agent_url, question)["message"]["text"])
+
+    with pytest.raises(requests.HTTPError, match="404"):
+        answers(bob)
+    ann.call("PATCH", agent_url, {"published": True})
+    assert [answers(each) for each in (ann, ann, bob, own, bob, ann)] == [
+        f"That was number {number}." for number in (1, 2, 1, 1, 2, 3)
+    ]
+    own.call("DELETE", "/api/users/bob")
+    assert answers(ann) == "That was number 4."

@@ -1,6 +1,7 @@
 """Attachments over real HTTP: stored once, fetched without a key for ten minutes, gone with their session."""
 
 import base64
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -346,3 +347,29 @@ def test_messages_of_earlier_versions_keep_their_embeds(http, home: pathlib.Path
     assert (only["key"], only["embed"]["url"]) == ("old", "data:text/plain;base64,b2xk")
     ask(http, "Read #old", {}, session)
     assert reader.read[-1] == b"old"
+
+
+def test_an_address_of_somebody_elses_embed_is_not_taken_over(http, platform) -> None:
+    url = upload(http, new_session(http), "report", b"not for ann").json()["embed"]["url"]
+    ann = platform.add_user("ann")
+    ann.serve(fixieai.StandaloneAgent(echo), "echo")
+    session = ann.call("POST", "/api/sessions", {"frontendAgentId": "echo"})["handle"]
+    message = {"text": "Say it", "embeds": {"report": {"content_type": "text/plain", "uri": url}}}
+    answer = ann.call("POST", "/api/agents/echo", {"message": message, "session": session})
+    assert answer["message"]["embeds"] == {}
+    assert ann.call("GET", f"/api/sessions/{session}/embeds")["embeds"] == []
+
+
+def test_the_same_bytes_come_and_go_in_many_sessions_at_once(http, home: pathlib.Path) -> None:
+    contents = [bytes([number]) * 999 for number in range(2)]
+
+    def come_and_go(turn: int) -> bool:
+        content = contents[turn % 2]
+        session = new_session(http)
+        url = upload(http, session, "k", content).json()["embed"]["url"]
+        is_there = requests.get(url, timeout=10).content == content
+        return http("DELETE", f"/api/sessions/{session}").status_code == 204 and is_there
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(come_and_go, range(60)))
+    assert not stored_files(home) & {hashlib.sha256(content).hexdigest() for content in contents}

@@ -169,7 +169,7 @@ def test_it_does_not_listen_to_the_network_without_accounts(tmp_path) -> None:
     code, errors = Process(tmp_path, "--host", "0.0.0.0").end(signal.SIGCONT)
 
     assert code == 1
-    assert "no accounts" in errors
+    assert "FIXIE_PUBLIC_URL" in errors
 
 
 def test_two_hundred_sessions_at_once_lose_and_mix_nothing(platform: testing.Platform, http) -> None:

@@ -12,12 +12,15 @@ import pytest
 
 from fixieai import testing
 from fixieai.platform import serving
+from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Journal
 from fixieai.platform.runs import Failure, Run
+from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import QueryLimits, Settings
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage import messages, queries, sessions, users
+from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import Database, connect, sqlite_url
 
 TOO_LATE = Failure("limit_reached", "This took too long.", 422)
@@ -87,11 +90,12 @@ async def database(tmp_path) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database) -> None:
+async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
     owner = (await database.write(users.ensure, "local")).id
     session = await database.write(sessions.create, owner, "calm-blue-sea")
-    journal = Journal(database, Run(session.handle), owner, session)
-    await journal.begin(Message("Well?"), None, is_new_session=False)
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    journal = Journal(database, embeds, Run(session.handle), owner, session)
+    await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await journal.record(Line(LineKind.THOUGHT, "Hm.", "Thought"), "local/a")
     recording = asyncio.create_task(journal.record(Line(LineKind.ASK_FUNC, "1", "f"), "local/a"))
     await asyncio.sleep(0)

@@ -16,7 +16,7 @@ import fixieai
 from fixieai import testing
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
-from fixieai.platform.settings import DailyLimits, Settings
+from fixieai.platform.settings import DailyLimits, QueryLimits, Settings
 from fixieai.testing.model_server import Fails, Hangs, ModelServer, Says, Script
 
 
@@ -283,3 +283,19 @@ def test_deleting_a_session_under_its_query_saves_no_tokens() -> None:
         while not used(platform)["tokens"] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert used(platform)["tokens"] == 100
+
+
+def test_a_query_ends_at_the_tokens_of_all_its_model_calls() -> None:
+    asks = Says("Ask Func[roll]: 20", usage=(300, 50))
+    with ModelServer([asks]) as server:
+        variables = {"FIXIE_LLM_BASE_URL": server.base_url, "FIXIE_DEFAULT_MODEL": "custom/scripted"}
+        models = ModelSettings.from_environment({**variables, "FIXIE_LLM_RENDERING": "text"})
+        with testing.platform(models, QueryLimits(tokens=1_000)) as platform:
+            dice = fixieai.CodeShotAgent("I roll.", "Q: Roll\nAsk Func[roll]: 20\nFunc[roll] says: 3\nA: 3")
+            dice.register_func(lambda query: query, func_name="roll")
+            platform.serve(dice, "dice")
+            first, second = platform.ask("dice", "Roll"), platform.ask("dice", "Roll")
+
+    assert (first.error, second.error) == ("limit_reached", "limit_reached")
+    assert "1,050 tokens; 1,000 is the limit for one query" in first.text
+    assert len(server.requests) == 6

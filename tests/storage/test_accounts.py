@@ -109,3 +109,17 @@ def test_nothing_of_a_removed_user_is_left(transaction: Transaction, ann: int, b
     assert api_keys.active_user(transaction, "b") is not None
     assert passwords.of_user(transaction, bob) == "b"
     assert authorizations.take(transaction, "b") is not None
+
+
+def test_no_table_of_people_is_forgotten(transaction: Transaction, ann: int) -> None:
+    """What refers to a user goes with agents and sessions, or is erased by itself."""
+    tables = [row[0] for row in transaction.rows("SELECT name FROM sqlite_master WHERE type = 'table'", {})]
+    referring = {
+        table
+        for table in tables
+        for row in transaction.rows(f"PRAGMA foreign_key_list({table})", {})
+        if row[2] == "users"
+    }
+    erased = {sql.split()[2] for sql in users._ERASE}
+    with_what_they_own = {"agents", "sessions", "agent_aliases"}
+    assert referring - erased == with_what_they_own

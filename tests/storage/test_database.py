@@ -14,6 +14,7 @@ from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
 
 _FRAME_BYTES = 24 + 1024
+_ALL_KEYS = ("", "\U0010ffff")
 
 
 class _Gate:
@@ -61,7 +62,7 @@ async def test_writes_that_wait_together_are_one_commit(
     gate.open()
     await asyncio.gather(held, *puts)
     assert 1 <= _commits(file) - before <= 2
-    assert len(await database.read(user_storage.page, owner_id, "ann/dice", None, 100)) == 40
+    assert len(await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)) == 40
 
 
 async def test_a_function_that_fails_takes_no_other_of_its_group_along(
@@ -82,7 +83,7 @@ async def test_a_function_that_fails_takes_no_other_of_its_group_along(
     await held
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), ZeroDivisionError, type(None)] * 3
-    stored = await database.read(user_storage.page, owner_id, "ann/dice", None, 100)
+    stored = await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)
     assert [item.key for item in stored] == ["0", "2", "3", "5", "6", "8"]
 
 

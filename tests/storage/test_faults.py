@@ -15,6 +15,7 @@ from fixieai import errors
 from fixieai.storage import sqlite_connection, user_storage, users
 from fixieai.storage.database import connect, sqlite_url
 
+_ALL_KEYS = ("", "\U0010ffff")
 _is_root = os.name == "posix" and os.geteuid() == 0
 
 
@@ -58,15 +59,17 @@ async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing(tmp_path:
         # The large ones share a group with small ones, and must not take them along.
         outcomes = await asyncio.gather(*(put(str(n), 4_000_000 if n % 5 == 4 else 100) for n in range(50)))
         assert outcomes == [("full" if n % 5 == 4 else "stored") for n in range(50)]
-        stored = await database.read(user_storage.page, owner_id, "ann/dice", None, 100)
+        stored = await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)
         assert {item.key for item in stored} == {str(n) for n in range(50) if n % 5 != 4}
 
         while await put("filler", 1) == "stored" and await put(os.urandom(8).hex(), 50_000) == "stored":
             pass
-        keys = {item.key for item in await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)}
+        keys = {
+            item.key for item in await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)
+        }
         await database.close()
         database = await connect(sqlite_url(home / "fixie.db"))
-        again = await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)
+        again = await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)
         assert {item.key for item in again} == keys
         await database.close()
 
@@ -155,7 +158,7 @@ async def test_a_page_that_is_damaged_later_is_reported_when_it_is_read(
     monkeypatch.setattr(sqlite_connection, "CHECKED_BYTES", 0)
     database = await connect(sqlite_url(file))
     with pytest.raises(errors.ConfigurationError, match=r"fixie\.db is damaged"):
-        await database.read(user_storage.page, owner_id, "ann/dice", None, 1000)
+        await database.read(user_storage.between, owner_id, "ann/dice", *_ALL_KEYS)
     assert (await database.read(users.by_username, "ann")) is not None
     await database.close()
 

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from fixieai import errors
-from fixieai.storage import agents, messages, migrations, sessions, user_storage, users
+from fixieai.storage import agents, messages, migrations, oauth, sessions, user_storage, users
 from fixieai.storage.database import connect, sqlite_url
 from fixieai.storage.migrations import Migration
 
@@ -61,6 +61,9 @@ async def test_every_released_schema_comes_up_with_its_data(
     assert [(message.position, message.text) for message in said] == [(1, "Roll a d20"), (2, "12")]
     assert await database.read(user_storage.get, ann.id, "ann/dice", "last") == "12"
     assert await database.read(user_storage.used, ann.id, "ann/dice") == user_storage.Used(keys=1, bytes=6)
+    if int(dump.stem) >= 5:
+        assert await database.read(oauth.value, ann.id, "ann/dice", "_oauth_token") == "1.sealed"
+        assert await database.read(oauth.flow, "hash", 0) == oauth.Flow(ann, "ann/dice")
     await database.close()
     fresh = tmp_path / "fresh.db"
     await (await connect(sqlite_url(fresh))).close()

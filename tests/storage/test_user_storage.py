@@ -2,7 +2,7 @@ import contextlib
 import itertools
 import pathlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,6 +13,7 @@ from fixieai.storage import sqlite_connection, user_storage, users
 from fixieai.storage.sqlite_connection import SqliteTransaction
 from fixieai.storage.user_storage import Item, Key, Quota, Used
 
+_ALL_KEYS = ("", "\U0010ffff" * 20)
 _KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 _agents = (f"ann/agent-{number}" for number in itertools.count())
 
@@ -47,16 +48,18 @@ def test_any_key_comes_back_exactly_and_listings_are_complete(
     owner_id, agent_id = _ann(shared), next(_agents)
     for key, value in values.items():
         user_storage.put(shared, owner_id, agent_id, key, value)
-    listed: list[Item] = []
-    while page := user_storage.page(shared, owner_id, agent_id, listed[-1].key if listed else None, limit):
-        listed += page
-    assert {item.key: item.value for item in listed} == values
-    assert [item.key for item in listed] == sorted(values, key=lambda key: key.encode())
+    listed: list[str] = []
+    while page := user_storage.keys(shared, owner_id, agent_id, listed[-1] if listed else None, limit):
+        listed += [key.key for key in page]
+    assert listed == sorted(values, key=lambda key: key.encode())
+    assert user_storage.between(shared, owner_id, agent_id, *_ALL_KEYS) == [
+        Item(key, values[key]) for key in listed
+    ]
     for key, value in values.items():
         assert user_storage.get(shared, owner_id, agent_id, key) == value
         assert user_storage.delete(shared, owner_id, agent_id, key)
         assert not user_storage.is_present(shared, owner_id, agent_id, key)
-    assert user_storage.page(shared, owner_id, agent_id, None, 1) == []
+    assert user_storage.keys(shared, owner_id, agent_id, None, 1) == []
 
 
 def test_a_key_space_belongs_to_one_person_and_one_agent(
@@ -69,12 +72,13 @@ def test_a_key_space_belongs_to_one_person_and_one_agent(
         assert user_storage.get(transaction, person, agent_id, "key") is None
         assert not user_storage.is_present(transaction, person, agent_id, "key")
         assert not user_storage.delete(transaction, person, agent_id, "key")
-        assert user_storage.page(transaction, person, agent_id, None, 10) == []
+        assert user_storage.keys(transaction, person, agent_id, None, 10) == []
+        assert user_storage.between(transaction, person, agent_id, *_ALL_KEYS) == []
     assert user_storage.is_present(transaction, ann, "ann/dice", "key")
 
 
 @pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
-def test_a_page_costs_the_same_among_many_keys(
+def test_everything_costs_the_same_among_many_keys(
     transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
 ) -> None:
     connection.execute("BEGIN")
@@ -83,7 +87,7 @@ def test_a_page_costs_the_same_among_many_keys(
             user_storage.put(transaction, ann, agent_id, f"{number:06}", "1")
     connection.execute("COMMIT")
 
-    def steps(agent_id: str) -> int:
+    def steps(work: Callable[[str], object], agent_id: str) -> int:
         count = [0]
 
         def step() -> int:
@@ -91,11 +95,19 @@ def test_a_page_costs_the_same_among_many_keys(
             return 0
 
         connection.set_progress_handler(step, 1)
-        assert len(user_storage.page(transaction, ann, agent_id, "000100", 50)) == 50
+        work(agent_id)
         connection.set_progress_handler(None, 1)
         return count[0]
 
-    assert steps("ann/many") == steps("ann/few")
+    quota = Quota(keys=30_000, bytes=10**6)
+    for work in (
+        lambda agent_id: user_storage.keys(transaction, ann, agent_id, "000100", 50),
+        lambda agent_id: user_storage.between(transaction, ann, agent_id, "000100", "000150"),
+        lambda agent_id: user_storage.put(transaction, ann, agent_id, "000050x", "1", quota),
+        lambda agent_id: user_storage.delete(transaction, ann, agent_id, "000050x"),
+        lambda agent_id: user_storage.used(transaction, ann, agent_id),
+    ):
+        assert steps(work, "ann/many") == steps(work, "ann/few")
 
 
 @pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
@@ -137,7 +149,9 @@ def test_what_is_held_is_counted_exactly_and_never_beyond_the_quota(
         else:
             assert fits
             values = wanted
-    assert {item.key: item.value for item in user_storage.page(shared, owner_id, agent_id, None, 9)} == values
+    assert {
+        item.key: item.value for item in user_storage.between(shared, owner_id, agent_id, *_ALL_KEYS)
+    } == values
     used = user_storage.used(shared, owner_id, agent_id)
     assert used == _counted(shared, owner_id, agent_id) == Used(len(values), _bytes(values))
 
@@ -167,9 +181,9 @@ def test_an_agent_that_is_renamed_keeps_what_it_kept(
     user_storage.put(transaction, bob, "ann/other", "key", "other")
     user_storage.rename_agent(transaction, "ann/dice", "ann/cubes")
     for person, value in ((ann, "of ann"), (bob, "of bob")):
-        assert user_storage.page(transaction, person, "ann/cubes", None, 9) == [Item("key", value)]
+        assert user_storage.between(transaction, person, "ann/cubes", *_ALL_KEYS) == [Item("key", value)]
         assert user_storage.used(transaction, person, "ann/cubes") == Used(1, 9)
-        assert user_storage.page(transaction, person, "ann/dice", None, 9) == []
+        assert user_storage.between(transaction, person, "ann/dice", *_ALL_KEYS) == []
         assert user_storage.used(transaction, person, "ann/dice") == Used(0, 0)
     assert user_storage.get(transaction, bob, "ann/other", "key") == "other"
 

@@ -73,7 +73,7 @@ def deploy_agent(  # noqa: PLR0913, PLR0917 - an argument for each option
             external_url=config.deployment_url,
             gzip_tarfile=package,
             environment=source.environment,
-            progress=output.progress("Sent") if package else None,
+            progress=output.progress("Sent", "Waiting until it is ready.") if package else None,
         )
     if public or config.public:
         agent.update_agent(published=True)
@@ -148,7 +148,8 @@ def _list(files: list[Entry], packed_bytes: int) -> None:
 def _announce(client: FixieClient, agent_id: str, revision: str, is_current: bool) -> None:
     if not is_current:
         click.echo(f"Created revision {revision} of {agent_id}, which is not the current one.")
-        output.hint(f"fixie agent revisions set-current --id {revision}  makes it so.", err=True)
+        output.hint("`fixie agent show` says when it is ready; then this makes it current:", err=True)
+        output.hint(f"fixie agent revisions set-current --id {revision}", err=True)
         return
     click.echo(f"Deployed {agent_id}, revision {revision}: {client.get_agent_page_url(agent_id)}")
     sample = deployed_agent.sample_query(client, agent_id)

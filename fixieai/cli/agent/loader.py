@@ -51,9 +51,10 @@ def _app(file_name: str, host: str) -> ASGIApp:
     folder = pathlib.Path.cwd()
     for name, value in env_file.read(folder).items():
         os.environ.setdefault(name, value)
-    from fixieai.agents import serving  # noqa: PLC0415 - `fixieai.constants` reads what .env set
+    from fixieai.agents import openai_proxy, serving  # noqa: PLC0415 - `fixieai.constants` reads what .env set
     from fixieai.cli.agent import entry_point  # noqa: PLC0415 - as above
 
+    openai_proxy.enable_openai_proxy()
     return serving.guarded_app(entry_point.load(agent_config.load(folder / file_name)), host)
 
 

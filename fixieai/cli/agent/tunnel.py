@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -12,17 +13,20 @@ from fixieai import errors
 
 _HOST = "nokey@localhost.run"
 _GRACE_SECONDS = 5.0
+_SECONDS_BETWEEN_TRIES = 2.0
 
 
 class Tunnel:
     """A tunnel to a local port, open while the block lasts; iterating gives its addresses.
 
-    The service gives a new address when it lost the connection: the newest one is the one that works.
+    A connection that is lost is made again, and then the tunnel has a new address: the newest one works.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
 
     def __enter__(self) -> Self:
         self.start()
@@ -45,36 +49,43 @@ class Tunnel:
         # The key of the service is taken when it is first seen; a changed one is refused.
         options = ("StrictHostKeyChecking=accept-new", "ServerAliveInterval=15", "ExitOnForwardFailure=yes")
         command = [ssh, "-T", *(f"-o{option}" for option in options), "-R", f"80:127.0.0.1:{self._port}"]
-        self._process = subprocess.Popen(  # noqa: S603 - fixed words and a number
-            [*command, _HOST, "--", "--output", "json"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            process_group=0,  # Ctrl-C is for this process, which closes the tunnel in order
-        )
+        with self._lock:
+            if self._is_over.is_set():
+                return
+            self._process = subprocess.Popen(  # noqa: S603 - fixed words and a number
+                [*command, _HOST, "--", "--output", "json"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                process_group=0,  # Ctrl-C is for this process, which closes the tunnel in order
+            )
 
     def __iter__(self) -> Iterator[str]:
-        """Each address, when it comes; ends with the tunnel."""
-        if self._process is None or self._process.stdout is None:
-            raise RuntimeError("the tunnel is not open")
-        with contextlib.suppress(ValueError):  # closed meanwhile
-            for line in self._process.stdout:
-                address = _address(line)
-                if address:
-                    yield address
+        """Each address, when it comes; ends when the tunnel is closed."""
+        while self._process is not None and not self._is_over.is_set():
+            with contextlib.suppress(ValueError):  # closed meanwhile
+                yield from filter(None, map(_address, self._process.stdout or ()))
+            if not self._is_over.wait(_SECONDS_BETWEEN_TRIES):
+                _end(self._process)
+                self.start()
 
     def stop(self) -> None:
         """Closes it."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        with self._lock:
+            self._is_over.set()
+        if self._process is not None:
+            _end(self._process)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _address(line: str) -> str | None:

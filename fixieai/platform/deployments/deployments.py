@@ -146,8 +146,7 @@ class Deployments:
         Args:
             current: what `start` takes, of each.
         """
-        kept = [Deployment(*each) for each in current]
-        await asyncio.to_thread(self._workshop.remove_all_but, kept)
+        await self._workshop.remove_all_but([*self._deployed, *(Deployment(*each) for each in current)])
 
     async def close(self) -> None:
         """Stops all processes."""
@@ -201,13 +200,14 @@ class Deployments:
 
     async def _stop_unneeded(self) -> None:
         await asyncio.sleep(_SECONDS_BEFORE_STOPPING)
-        for deployment in list(self._unneeded):
-            if not self._holders[deployment.revision_id, deployment.agent_id]:
-                self._unneeded.discard(deployment)
-                if deployment in self._deployed:
-                    self._stop(self._deployed[deployment], removes=True)
-        in_use = [deployed.environment for deployed in self._deployed.values() if deployed.environment]
-        await asyncio.to_thread(self._workshop.environments.prune, in_use)
+        unneeded = [each for each in self._unneeded if not self._holders[each.revision_id, each.agent_id]]
+        self._unneeded.difference_update(unneeded)
+        for deployment in unneeded:
+            if deployment in self._deployed:
+                self._stop(self._deployed[deployment], removes=True)
+        if unneeded:
+            in_use = [deployed.environment for deployed in self._deployed.values() if deployed.environment]
+            await asyncio.to_thread(self._workshop.environments.prune, in_use)
 
     def _stop(self, deployed: DeployedRevision, *, removes: bool) -> None:
         deployment = deployed.deployment

@@ -258,28 +258,32 @@ def tell(pids: list[int], number: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes below one; where /proc does not say, none."""
-    found = []
-    for children in pathlib.Path("/proc", str(pid), "task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in children.read_text("ascii").split()]
-    return found + [below for child in found for below in descendants(child)]
+    """The processes below one; where /proc does not say, none. Asked all the time: it has to be quick."""
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as in `content_of`
+            children += map(int, content_of(f"/proc/{pid}/task/{thread}/children").split())
+    return children + [below for child in children for below in descendants(child)]
 
 
 def resident_bytes(pid: int) -> int:
     """What a process has in memory, as is quickly seen; 0 for one that is gone."""
-    with contextlib.suppress(OSError):
-        pages = pathlib.Path("/proc", str(pid), "statm").read_text("ascii").split()[1]
-        return int(pages) * resource.getpagesize()
-    return 0
+    pages = content_of(f"/proc/{pid}/statm").split()
+    return int(pages[1]) * resource.getpagesize() if pages else 0
+
+
+def content_of(path: str) -> bytes:
+    """Empty where there is no such file."""
+    with contextlib.suppress(OSError), open(path, "rb", 0) as file:  # noqa: PTH123 - half the time of pathlib
+        return file.read()
+    return b""
 
 
 def own_bytes(pid: int) -> int:
     """The same, of what it shares with other processes its part."""
-    with contextlib.suppress(OSError):
-        for line in pathlib.Path("/proc", str(pid), "smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+    for line in content_of(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
     return 0
 
 

@@ -7,6 +7,7 @@ import pathlib
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -16,6 +17,9 @@ from fixieai.platform.deployments.launching import Launch, Place
 from fixieai.platform.deployments.processes import Command, ProcessLimits
 from fixieai.platform.deployments.supervisor import NotRunning, Supervisor, Timing
 from fixieai.storage.blobs import Blobs
+
+# Loading code is work for the processor. What takes longer than this mostly waits for something.
+_SECONDS_OF_A_TURN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,18 @@ class Workshop:
         """Deletes what was unpacked and what the program wrote; its log stays."""
         await asyncio.to_thread(shutil.rmtree, self.place_of(deployment).folder, ignore_errors=True)
 
-    def remove_all_but(self, kept: list[Deployment]) -> None:
+    async def remove_all_but(self, kept: Iterable[Deployment]) -> None:
         """Deletes the folders of revisions that are not among these."""
         names = {deployment.folder_name for deployment in kept}
-        for folder in (self._folder / "revisions").iterdir():
-            if folder.name not in names:
-                shutil.rmtree(folder, ignore_errors=True)
+        found = [folder for folder in (self._folder / "revisions").iterdir() if folder.name not in names]
+        # Out of the way at once: one of them may be asked for while they are deleted.
+        unneeded = [
+            folder.rename(folder.with_name(f".{folder.name}-{secrets.token_hex(4)}"))
+            for folder in found
+            if not folder.name.startswith(".")
+        ]
+        for folder in unneeded:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _unpack(self, package_hash: str, place: Place) -> None:
         """Appears whole or not at all."""
@@ -128,7 +138,11 @@ class DeployedRevision:
         turn: asyncio.Semaphore,
         former: asyncio.Task[None] | None = None,
     ) -> None:
-        """`former` is what stops an earlier process of the same, in the same folder: it is waited for."""
+        """
+        Args:
+            turn: only so many programs load their code at once.
+            former: stops an earlier process of the same, in the same folder: it is waited for.
+        """
         self.deployment = deployment
         self.environment: pathlib.Path | None = None
         self.failed_at: float | None = None
@@ -163,11 +177,12 @@ class DeployedRevision:
         if former is not None:
             await asyncio.wait({former})
         try:
+            launch = await self._prepared()
+            self.environment = launch.environment
             async with turn:
-                launch = await self._prepared()
-                self.environment = launch.environment
                 self._supervisor = Supervisor(launch.command, self._timing, takes_socket=launch.takes_socket)
-                await self._supervisor.url()
+                await self._supervisor.settled(_SECONDS_OF_A_TURN)
+            await self._supervisor.url()
         except NotRunning as error:
             self._problem = str(error)
             self.failed_at = time.monotonic()

@@ -77,10 +77,11 @@ class Supervisor:
             await self._changed.wait()
         return self._url
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it will not run again."""
-        return self._task.done()
+    async def settled(self, seconds: float) -> None:
+        """Returns once it answers or has failed, or when the time is over."""
+        with contextlib.suppress(TimeoutError, NotRunning):
+            async with asyncio.timeout(seconds):
+                await self.url()
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends the program. Calls under way get the grace time."""

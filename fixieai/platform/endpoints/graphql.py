@@ -12,8 +12,8 @@ from fixieai import errors
 from fixieai.platform.auth import Caller
 from fixieai.platform.deployments.packages import PackageLimits
 from fixieai.platform.endpoints.attachments import base_url
+from fixieai.platform.graphql.answers import GraphqlRequest, engine, error_body
 from fixieai.platform.graphql.context import Context
-from fixieai.platform.graphql.execution import GraphqlRequest, engine, error_body
 from fixieai.platform.graphql.uploads import MAXIMUM_FIELDS, MAXIMUM_FILES, read_operations
 from fixieai.platform.services import platform_of
 from fixieai.web import json_body, problems
@@ -21,7 +21,7 @@ from fixieai.web import json_body, problems
 # A package of code, and what is sent around it.
 MAXIMUM_BODY_BYTES = PackageLimits().packed_bytes + 1024 * 1024
 # The text of a question has 262,144 characters at most, of up to 12 bytes each.
-_MAXIMUM_JSON_BYTES = 4 * 1024 * 1024
+MAXIMUM_JSON_BYTES = 4 * 1024 * 1024
 _MAXIMUM_FIELD_BYTES = 1024 * 1024
 
 
@@ -61,7 +61,7 @@ async def _answer(request: Request, caller: Caller, parameters: object) -> Respo
     wanted = GraphqlRequest(read["query"], read.get("variables") or {}, read.get("operationName"))
     reference = problems.reference_of(request.scope)
     context = Context(platform_of(request), caller, base_url(request))
-    found = await engine().answer(context, wanted, reference)
+    found = await (await engine()).answer(context, wanted, reference)
     return JSONResponse(found.body, found.status)
 
 
@@ -74,6 +74,6 @@ async def _read_json(request: Request) -> object:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > _MAXIMUM_JSON_BYTES:
-            raise errors.ContentTooLarge(f"The request body is larger than {_MAXIMUM_JSON_BYTES:,} bytes.")
+        if len(body) > MAXIMUM_JSON_BYTES:
+            raise errors.ContentTooLarge(f"The request body is larger than {MAXIMUM_JSON_BYTES:,} bytes.")
     return json_body.parse_json(bytes(body))

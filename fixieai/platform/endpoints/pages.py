@@ -20,6 +20,7 @@ _MEDIA_TYPES = {
     "account.js": "text/javascript",
     "api.js": "text/javascript",
     "conversation.js": "text/javascript",
+    "files.js": "text/javascript",
     _SCHEMA_BROWSER: "text/html",
     "graphql.css": "text/css",
     "graphql.js": "text/javascript",

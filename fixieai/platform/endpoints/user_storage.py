@@ -83,8 +83,11 @@ def _entry_json(entry: Item | Key) -> dict[str, str]:
 
 
 async def get_value(request: Request, caller: QueryCaller) -> Response:
-    """Also answers HEAD."""
-    return JSONResponse({"data": await platform_of(request).user_storage.get(caller, _key(request, caller))})
+    """Also answers HEAD, without reading the value."""
+    storage, key = platform_of(request).user_storage, _key(request, caller)
+    if request.method == "HEAD":
+        return Response(status_code=200 if await storage.has(caller, key) else 404)
+    return JSONResponse({"data": await storage.get(caller, key)})
 
 
 async def put_value(request: Request, caller: QueryCaller) -> Response:

@@ -26,6 +26,7 @@ def owner_type(node: Node, *_: Any) -> str:
 
 
 def agent_node(agent: Agent, info: Info) -> Node:
+    """Where somebody else's agent runs is not told."""
     return {
         "_agent": agent,
         "agentId": agent.agent_id,
@@ -36,8 +37,8 @@ def agent_node(agent: Agent, info: Info) -> Node:
         "moreInfoUrl": agent.more_info_url,
         "published": agent.published,
         "owner": owner_node(agent, info),
-        "queryUrl": agent.query_url,
-        "funcUrl": agent.func_url,
+        "queryUrl": agent.query_url if agent.is_editable else None,
+        "funcUrl": agent.func_url if agent.is_editable else None,
         "avatar": None,
         "created": agent.created,
         "modified": agent.modified,

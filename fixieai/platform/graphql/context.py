@@ -13,7 +13,7 @@ from fixieai.storage.users import Account
 
 # Of one answer, all lists together. What the text of a query leads to is bounded before (`measures`);
 # lists that are not asked for in pages can be longer than it took them for.
-MAXIMUM_ITEMS = 10_000
+MAXIMUM_ITEMS = 5_000
 # Of a list that is not asked for in pages.
 LONGEST_LIST = 1_000
 LARGEST_PAGE = 1_000

@@ -1,41 +1,27 @@
 """One request of GraphQL: from its parameters to the answer's status and body."""
 
-import functools
+import asyncio
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from types import CoroutineType
+from typing import Any, TypeGuard
 
 from graphql import ExecutionResult, GraphQLError, execute
 
 from fixieai import errors
 from fixieai.platform.graphql import schema
+from fixieai.platform.graphql.answers import Answer, GraphqlRequest
 from fixieai.platform.graphql.context import Context
 from fixieai.platform.graphql.documents import Documents, Refused
+from fixieai.platform.graphql.plain_values import executor_of
 from fixieai.platform.graphql.types import Info
 
 _logger = logging.getLogger("fixieai.platform")
 _SHOWN_ERRORS = 20
 _LONGEST_MESSAGE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class GraphqlRequest:
-    """What a client sends."""
-
-    query: str
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    operation_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`status` is 400 when nothing was executed, 200 otherwise."""
-
-    status: int
-    body: Mapping[str, Any]
+_AWAITABLE = (CoroutineType, asyncio.Future)
 
 
 class GraphqlEngine:
@@ -44,6 +30,7 @@ class GraphqlEngine:
     def __init__(self) -> None:
         self._schema = schema.executable()
         self._documents = Documents(self._schema)
+        self._executor = executor_of(self._schema)
 
     async def answer(self, context: Context, request: GraphqlRequest, reference: str) -> Answer:
         """`reference` is where the log says more."""
@@ -58,6 +45,9 @@ class GraphqlEngine:
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
             field_resolver=_resolve,
+            executor_class=self._executor,
+            is_awaitable=_is_awaitable,
+            is_async_iterable=_is_async_iterable,
             max_coercion_errors=_SHOWN_ERRORS,
             hide_suggestions=True,
         )
@@ -65,10 +55,13 @@ class GraphqlEngine:
         return _answer(result, reference)
 
 
-@functools.cache
-def engine() -> GraphqlEngine:
-    """One for all platforms of this process: it holds nothing of anybody."""
-    return GraphqlEngine()
+def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """What resolvers return, and what execution makes of it. Asked for every value of an answer."""
+    return isinstance(value, _AWAITABLE)
+
+
+def _is_async_iterable(_: Any) -> TypeGuard[AsyncIterable[Any]]:
+    return False
 
 
 def _resolve(node: Mapping[str, Any], info: Info, **_: Any) -> Any:
@@ -85,12 +78,6 @@ def _answer(result: ExecutionResult, reference: str) -> Answer:
 
 def refusal(found: Sequence[GraphQLError], reference: str) -> Answer:
     return Answer(HTTPStatus.BAD_REQUEST, {"errors": _errors(found, reference), "data": None})
-
-
-def error_body(error: errors.FixieError, reference: str) -> Mapping[str, Any]:
-    """The whole body of an answer for what happened outside of any field."""
-    extensions = {"code": error.code, "reference": reference}
-    return {"errors": [{"message": error.message, "extensions": extensions}], "data": None}
 
 
 def _errors(found: Sequence[GraphQLError], reference: str) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ const MILLISECONDS_FOR_OTHER_TABS = 250;
 
 /** The platform answered, and said no; the message is for the person. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, code) {
     super(message);
     this.status = status;
+    this.code = code;
   }
   get isAboutTheKey() {
     return this.status === 401 || this.status === 403;
@@ -23,6 +24,7 @@ let key = sessionStorage.getItem(STORED);
 const tabs = new BroadcastChannel("fixie");
 tabs.addEventListener("message", ({ data }) => {
   if (data === "key?" && key) tabs.postMessage({ key });
+  if (data === "signed out") forgetKey();
 });
 
 function keyOfAnotherTab() {
@@ -67,6 +69,18 @@ async function exchange(code) {
   keep((await call("POST", "/api/browser-keys", { body: { code } })).key);
 }
 
+/** Signs in, by a call that answers with a key. */
+export async function keyFor(method, path, body) {
+  keep((await call(method, path, { body })).key);
+}
+
+/** Ends the key of this tab, and lets the others forget theirs. */
+export async function signOut() {
+  await call("POST", "/api/sign-out").catch(() => {});
+  forgetKey();
+  tabs.postMessage("signed out");
+}
+
 /** A pasted API key is used once, for a key that ends. */
 export async function signIn(apiKey) {
   key = apiKey;
@@ -79,11 +93,13 @@ export async function signIn(apiKey) {
 }
 
 /** The response, whatever its status. Throws Unreachable. */
-async function respond(method, path, { body, signal } = {}) {
+async function respond(method, path, { body, file, signal } = {}) {
   const headers = {};
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
-  const options = { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store", redirect: "error" };
+  if (file) headers["Content-Type"] = file.type || "application/octet-stream";
+  const content = file ?? (body && JSON.stringify(body));
+  const options = { method, headers, signal, body: content, cache: "no-store", redirect: "error" };
   return fetch(path, options).catch((error) => {
     throw signal?.aborted ? error : new Unreachable("The platform does not answer.");
   });
@@ -97,7 +113,8 @@ async function send(method, path, options) {
   const response = await respond(method, path, options);
   if (response.ok) return response;
   const content = await response.json().catch(() => null);
-  throw new Refused(response.status, content?.error?.message ?? `The platform answered ${response.status}.`);
+  const { message, code } = content?.error ?? {};
+  throw new Refused(response.status, message ?? `The platform answered ${response.status}.`, code);
 }
 
 /** One call; the JSON of its answer. Throws Refused and Unreachable. */
@@ -106,9 +123,15 @@ export async function call(method, path, options) {
   return response.status === 204 ? null : response.json();
 }
 
+/** Stores a file in a session, where texts name it by its key. Throws Refused and Unreachable. */
+export async function upload(session, fileKey, file, signal) {
+  const path = `/api/sessions/${session}/embeds?key=${encodeURIComponent(fileKey)}`;
+  return (await send("POST", path, { file, signal })).json();
+}
+
 /** Asks in a session, and gives each line of the answer as it arrives. Throws Refused and Unreachable. */
-export async function* ask(session, text, signal) {
-  const body = { session, message: { text }, stream: true, steps: true };
+export async function* ask(session, { text, embeds }, signal) {
+  const body = { session, message: { text, embeds }, stream: true, steps: true };
   const response = await send("POST", "/api/agents/None", { body, signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -3,6 +3,10 @@
 const SHOWN_LENGTH = 160;
 const DEEPEST = 4;
 const IMAGE = /^data:image\/(png|jpeg|gif|webp)[;,]/i;
+const IMAGE_TYPE = /^image\/(png|jpeg|gif|webp)$/i;
+// Addresses of the platform's own end after 9 to 10 minutes.
+const OURS = `${location.origin}/attachment/`;
+const MILLISECONDS_OF_AN_ADDRESS = 530_000;
 const LINK = /^(data|https?):/i;
 // Without what rather ends the sentence that an address stands in.
 const ADDRESS = /(https?:\/\/[^\s<>"]*[^\s<>"'.,;:!?)\]}])/i;
@@ -31,13 +35,31 @@ function linked(text) {
   }, part));
 }
 
+function shownPicture(uri, text, onerror) {
+  return element("img", { src: uri, alt: text, title: text, onerror });
+}
+
+/** A link to a file of ours. When its address has ended, whoever shows it is asked for new ones. */
+function ownFile(name, text, uri) {
+  const ends = Date.now() + MILLISECONDS_OF_AN_ADDRESS;
+  const onclick = (event) => {
+    if (Date.now() < ends) return;
+    event.preventDefault();
+    event.target.dispatchEvent(new CustomEvent("ended", { bubbles: true }));
+  };
+  return element("a", { className: "file", href: uri, download: name, onclick }, `Download ${text}`);
+}
+
 function shownEmbed([name, embed], showsImages) {
   // `data:base64,...` is how the first SDK wrote them.
   const uri = embed.uri.replace(/^data:base64,/i, `data:${embed.content_type};base64,`);
-  if (showsImages && IMAGE.test(uri)) {
-    return element("img", { src: uri, alt: `${name} (${embed.content_type})` });
-  }
   const text = `${name} (${embed.content_type})`;
+  const isOurs = uri.startsWith(OURS);
+  if (showsImages && (IMAGE.test(uri) || (isOurs && IMAGE_TYPE.test(embed.content_type)))) {
+    // What is no picture after all is offered as a file.
+    return shownPicture(uri, text, ({ target }) => target.replaceWith(shownEmbed([name, embed], false)));
+  }
+  if (isOurs) return ownFile(name, text, uri);
   if (!LINK.test(uri)) return element("span", { className: "file" }, text);
   const isData = /^data:/i.test(uri);
   return element("a", {
@@ -72,15 +94,25 @@ class Turn {
   #details = element("details", { className: "steps", open: true, hidden: true }, this.#count, this.#steps);
   #answer = element("div", { className: "answer" });
 
-  constructor(question, embeds) {
+  #attached = element("div");
+
+  constructor(question, embeds, files) {
     this.question = question;
+    this.files = files;
     this.element = element("article", { className: "turn" });
     if (question !== null) {
       const heading = element("h3", { className: "hidden" }, "You");
       const text = element("div", { className: "text" }, question);
-      this.element.append(element("div", { className: "question" }, heading, text, shownEmbeds(embeds, true)));
+      this.element.append(element("div", { className: "question" }, heading, text, this.#attached));
+      this.attach(embeds);
     }
     this.element.append(this.#details, this.#answer);
+  }
+
+  /** Shows what came with the question, in the place of what was shown of it. */
+  attach(embeds) {
+    this.embeds = embeds;
+    this.#attached.replaceChildren(shownEmbeds(embeds, true) ?? "");
   }
 
   addStep(message) {
@@ -116,14 +148,18 @@ class Turn {
 export class Conversation {
   #log;
   #onAskAgain;
+  #isAtEnd = true;
   turn = null;
   /** The newest answer, as a message. */
   answer = null;
 
-  /** `onAskAgain(question)`: the person wants to ask a question again that failed. */
+  /** `onAskAgain(question, embeds, files)`: the person wants to ask a question again that failed. */
   constructor(log, onAskAgain) {
     this.#log = log;
     this.#onAskAgain = onAskAgain;
+    // Pictures grow when they have come: who reads the end goes on reading the end.
+    log.addEventListener("scroll", () => (this.#isAtEnd = this.#isNearEnd()));
+    log.addEventListener("load", () => this.#isAtEnd && this.#toEnd(), true);
     this.clear();
   }
 
@@ -133,23 +169,32 @@ export class Conversation {
     this.#log.replaceChildren(...instead);
   }
 
-  begin(question, embeds = {}) {
+  /** `files` are those that are yet to be stored, and then become embeds. */
+  begin(question, embeds = {}, files = []) {
     if (this.turn === null) this.#log.replaceChildren();
-    this.turn = new Turn(question, embeds);
+    this.turn = new Turn(question, embeds, files);
     this.#log.append(this.turn.element);
+    this.#toEnd();
+  }
+
+  #isNearEnd() {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 80;
+  }
+
+  #toEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   /** A message of the session, or a line of the stream (`final` is then set on the last). */
   add(message, isFinal = true) {
-    const isNear = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 80;
+    const isNear = this.#isNearEnd();
     if (message.type === "query" && message.sentBy?.handle === "user") {
       this.begin(message.text, message.embeds);
     } else {
       if (this.turn === null) this.begin(null);
       this.#extend(message, isFinal);
     }
-    if (isNear) this.#log.scrollTop = this.#log.scrollHeight;
+    if (isNear) this.#toEnd();
   }
 
   #extend(message, isFinal) {
@@ -163,8 +208,8 @@ export class Conversation {
     }
   }
 
-  #askAgain({ question }) {
-    return question === null ? [] : [button("Ask again", () => this.#onAskAgain(question))];
+  #askAgain({ question, embeds }) {
+    return question === null ? [] : [button("Ask again", () => this.#onAskAgain(question, embeds))];
   }
 
   /** The question of this turn was never stored: asked again, it takes the place of this one. */
@@ -172,7 +217,7 @@ export class Conversation {
     const { turn } = this;
     turn.showNote(reason, button("Try again", () => {
       turn.element.remove();
-      this.#onAskAgain(turn.question);
+      this.#onAskAgain(turn.question, turn.embeds, turn.files);
     }));
   }
 }

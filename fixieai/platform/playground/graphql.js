@@ -1,6 +1,6 @@
 // The page: a query, its answer, and the schema to write it by.
 
-import { Refused, findKey, forgetKey, post, signIn } from "/static/api.js";
+import { Refused, call, findKey, forgetKey, post, signIn } from "/static/api.js";
 import { element } from "/static/conversation.js";
 import { Editor, coloured, tidied } from "/static/graphql_editor.js";
 import { Explorer, INTROSPECTION, Schema } from "/static/graphql_schema.js";
@@ -129,6 +129,14 @@ function showSignIn(reason) {
   on("sign-in").hidden = false;
   on("sign-in-reason").textContent = reason;
   on("api-key").focus();
+  offerPassword().catch(() => {});
+}
+
+/** Where people have passwords. On a platform of one's own nobody has. */
+async function offerPassword() {
+  const { passwords } = await call("GET", "/api/sign-in");
+  on("with-password").hidden = !passwords;
+  on("with-password").firstElementChild.search = new URLSearchParams({ then: location.pathname });
 }
 
 async function start() {
@@ -143,7 +151,7 @@ async function start() {
   document.body.classList.remove("signed-out");
   on("sign-in").hidden = true;
   const me = await (await post("/graphql", { query: "{ user { username } }" })).json();
-  on("account").textContent = me.data?.user?.username ?? "";
+  on("account").replaceChildren(element("a", { href: "/profile" }, me.data.user.username));
 }
 
 async function begin() {

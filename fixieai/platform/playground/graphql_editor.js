@@ -67,7 +67,7 @@ export function tidied(text) {
 }
 
 function spaced(out, before, token) {
-  const isTight = /[\s({[]$|\.\.\.$|@$|^$/.test(out) || [")", "]", ":", "!", "("].includes(token) || (token === "}" && before !== "{");
+  const isTight = /[\s([]$|\.\.\.$|@$|^$/.test(out) || [")", "]", ":", "!", "("].includes(token);
   if (token === ",") return ",";
   if (before === "..." && token === "on") return " on";
   return (isTight ? "" : " ") + token;
@@ -100,6 +100,8 @@ export class Editor {
 
   set text(text) {
     this.field.value = text;
+    this.field.setSelectionRange(0, 0);
+    this.box.scrollTop = 0;
     this.#show();
   }
 
@@ -131,7 +133,8 @@ export class Editor {
     } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.isComposing) {
       event.preventDefault();
       this.#newLine();
-    } else if ("{([".includes(event.key) && event.key) this.#openPair(event);
+    } else if ("{([".includes(event.key)) this.#openPair(event);
+    else if ("})]".includes(event.key)) this.#closePair(event);
   }
 
   #newLine() {
@@ -149,6 +152,14 @@ export class Editor {
     event.preventDefault();
     this.#replace(start, end, event.key + { "{": "}", "(": ")", "[": "]" }[event.key]);
     this.field.setSelectionRange(start + 1, start + 1);
+  }
+
+  /** What was closed already is passed over. */
+  #closePair(event) {
+    const { selectionStart: start, selectionEnd: end, value } = this.field;
+    if (start !== end || value[end] !== event.key) return;
+    event.preventDefault();
+    this.field.setSelectionRange(end + 1, end + 1);
   }
 
   #offer(isWanted) {

@@ -2,6 +2,7 @@
 
 import { Refused, ask, call, findKey, forgetKey, signIn } from "/static/api.js";
 import { Conversation, button, describeModel, element } from "/static/conversation.js";
+import { ChosenFiles, placeholders, uploadAll } from "/static/files.js";
 
 const PAGE = 30;
 const MESSAGES = 100;
@@ -10,7 +11,8 @@ const NEW = "New chat";
 const MILLISECONDS_BETWEEN_LOOKS = 15_000;
 
 const on = (id) => document.getElementById(id);
-const conversation = new Conversation(on("log"), (question) => submit(question));
+const conversation = new Conversation(on("log"), submit);
+const chosen = new ChosenFiles(on("files"), (text) => say(text));
 // `reading` ends what is being read; `isBehind`: the session holds more than is shown.
 const view = {
   user: null, agents: [], agentId: null, session: null, reading: new AbortController(), isWaiting: false, isBehind: false,
@@ -155,7 +157,7 @@ async function showEarlier(before) {
   const path = `/api/sessions/${view.session}/messages?before=${before}&limit=${MESSAGES}`;
   const { messages, next } = await call("GET", path);
   const place = element("div");
-  const earlier = new Conversation(place, (question) => submit(question));
+  const earlier = new Conversation(place, submit);
   for (const message of messages) earlier.add(message);
   on("log").firstElementChild.replaceWith(place);
   if (next !== null) place.before(button("Earlier messages", () => guarded(() => showEarlier(next)), "more"));
@@ -180,27 +182,43 @@ function setWaiting(isWaiting) {
 }
 
 /** Asks, in a new session where there is none, and shows what comes until the answer is there. */
-async function submit(question) {
+async function submit(question, embeds = {}, files = []) {
   view.isBehind ||= view.isWaiting;
   view.reading.abort();
   const { signal } = (view.reading = new AbortController());
   setWaiting(true);
   say("");
-  conversation.begin(question);
+  conversation.begin(question, { ...embeds, ...placeholders(files) }, files);
+  const { turn } = conversation;
+  turn.embeds = embeds; // without what only shows that files are on their way
   try {
     if (!view.session) await openSession(question, signal);
+    const message = { text: question, embeds: await attached(turn, embeds, files, signal) };
     say("Waiting for the answer…");
-    if (!(await readAnswer(question, signal))) await reconnect(question, signal);
+    if (!(await readAnswer(message, signal))) await reconnect(question, signal);
     await refreshSessions();
   } catch (error) {
     if (signal.aborted) return;
-    if (error instanceof Refused && error.isAboutTheKey) on("question").value ||= question;
+    if (error instanceof Refused && error.isAboutTheKey) {
+      on("question").value ||= question;
+      chosen.add(turn.files);
+    }
     report(error, () => conversation.refuse(error.message));
   } finally {
     if (!signal.aborted) setWaiting(false);
   }
   if (signal.aborted) return;
   if (view.isBehind) await guarded(show);
+}
+
+/** The embeds of a question, of which files are stored first: they stay with the turn until they are. */
+async function attached(turn, embeds, files, signal) {
+  if (!files.length) return embeds;
+  say(files.length === 1 ? `Sending ${files[0].name}…` : `Sending ${files.length} files…`);
+  const all = { ...embeds, ...(await uploadAll(view.session, files, signal)) };
+  turn.files = [];
+  turn.attach(all);
+  return all;
 }
 
 async function openSession(question, signal) {
@@ -212,10 +230,10 @@ async function openSession(question, signal) {
 }
 
 /** Whether the answer came whole. When not, the query goes on all the same. */
-async function readAnswer(question, signal) {
+async function readAnswer(message, signal) {
   let isFirst = true;
   try {
-    for await (const line of ask(view.session, question, signal)) {
+    for await (const line of ask(view.session, message, signal)) {
       conversation.add({ ...line, ...line.message }, Boolean(line.final));
       if (isFirst) refreshLists().catch(() => {}); // the session has its name now
       isFirst = false;
@@ -308,6 +326,14 @@ function showSignIn(reason) {
   on("sign-in").hidden = false;
   on("sign-in-reason").textContent = reason;
   on("api-key").focus();
+  offerPassword().catch(() => {});
+}
+
+/** Where people have passwords. On a platform of one's own nobody has. */
+async function offerPassword() {
+  const { passwords } = await call("GET", "/api/sign-in");
+  on("with-password").hidden = !passwords;
+  on("with-password").firstElementChild.search = new URLSearchParams({ then: location.pathname });
 }
 
 async function begin() {
@@ -319,7 +345,10 @@ async function start() {
   view.user = await call("GET", "/api/user");
   document.body.classList.remove("signed-out");
   on("sign-in").hidden = true;
-  on("account").textContent = `${view.user.username} · ${describeModel(view.user.defaultModel)}`;
+  on("account").replaceChildren(
+    element("a", { href: "/profile" }, view.user.username),
+    ` · ${describeModel(view.user.defaultModel)}`,
+  );
   await show();
 }
 
@@ -334,15 +363,25 @@ function openMenu(isOpen) {
 on("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = on("question").value.trim();
-  if (!question || view.isWaiting) return;
+  if (view.isWaiting) return;
+  if (!question) {
+    if (!chosen.isEmpty) say("Ask something about what you attached.");
+    return;
+  }
   on("question").value = "";
-  submit(question);
+  submit(question, {}, chosen.take());
 });
 on("question").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   on("composer").requestSubmit();
 });
+on("attach").addEventListener("click", () => on("file").click());
+chosen.comeFrom(on("composer"), on("file"));
+on("log").addEventListener("ended", () => guarded(async () => {
+  await show();
+  say("Addresses of files work for ten minutes. Here are new ones: click again.");
+}));
 on("send").addEventListener("click", (event) => {
   if (!view.isWaiting) return;
   event.preventDefault();

@@ -17,23 +17,31 @@ WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND embeds.id 
 ORDER BY embeds.id LIMIT :limit;
 
 -- name: of_sessions
--- The newest few of each session: a window over an index, whatever else a session holds.
-SELECT id, session_id, key, sender, content_type, content_hash, size, uri, created FROM (
-    SELECT
-        embeds.id, session_id, key, sender, content_type, content_hash, size, uri, embeds.created,
-        row_number() OVER (PARTITION BY session_id ORDER BY embeds.id DESC) AS place
-    FROM sessions JOIN embeds ON embeds.session_id = sessions.id
-    WHERE sessions.id IN (:session_ids) AND sessions.owner_id = :owner_id
-) AS placed
-WHERE place <= :each ORDER BY id LIMIT :limit;
+-- The newest few of each session, whatever else it holds.
+SELECT
+    embeds.id, session_id, key, sender, content_type, content_hash, size, uri, embeds.created
+FROM sessions JOIN embeds ON embeds.session_id = sessions.id
+WHERE
+    sessions.id IN (:session_ids) AND sessions.owner_id = :owner_id
+    AND embeds.id > coalesce((
+        SELECT others.id FROM embeds AS others WHERE others.session_id = sessions.id
+        ORDER BY others.id DESC LIMIT 1 OFFSET :each
+    ), 0)
+ORDER BY sessions.id, embeds.id LIMIT :limit;
+
+-- name: named_by_person
+SELECT
+    embeds.id, session_id, key, sender, content_type, content_hash, size, uri, embeds.created
+FROM sessions JOIN embeds ON embeds.session_id = sessions.id
+WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND key = :key AND sender = 'user'
+ORDER BY embeds.id DESC LIMIT 1;
 
 -- name: named
--- Of several by one key: what the person attached, and of that the newest.
 SELECT
     embeds.id, session_id, key, sender, content_type, content_hash, size, uri, embeds.created
 FROM sessions JOIN embeds ON embeds.session_id = sessions.id
 WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND key = :key
-ORDER BY CASE WHEN sender = 'user' THEN 0 ELSE 1 END, embeds.id DESC LIMIT 1;
+ORDER BY embeds.id DESC LIMIT 1;
 
 -- name: hold
 INSERT INTO content_holds (embed_id, content_hash, until) VALUES (:embed_id, :content_hash, :until)
@@ -50,7 +58,7 @@ WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND content_ha
 ON CONFLICT (embed_id) DO NOTHING;
 
 -- name: unused
-SELECT DISTINCT content_hash FROM content_holds WHERE until <= :now LIMIT :limit;
+SELECT content_hash FROM content_holds WHERE until <= :now ORDER BY until LIMIT :limit;
 
 -- name: end_holds
 DELETE FROM content_holds WHERE content_hash = :content_hash AND until <= :now;

@@ -18,7 +18,7 @@ FROM organization_members JOIN users ON users.id = user_id
 WHERE organization_id = :organization_id AND user_id > :after ORDER BY user_id LIMIT :limit;
 
 -- name: user_id
-SELECT id FROM users WHERE username = :username AND kind = 'user';
+SELECT id FROM users WHERE username = :username AND kind = 'user' AND removed IS NULL;
 
 -- name: put_member
 INSERT INTO organization_members (organization_id, user_id, role, created)
@@ -34,8 +34,11 @@ SELECT count(*) FROM organization_members WHERE organization_id = :organization_
 -- name: has_agents
 SELECT 1 FROM agents WHERE owner_id = :organization_id LIMIT 1;
 
--- name: delete
-DELETE FROM users WHERE id = :organization_id AND kind = 'organization';
+-- name: remove
+UPDATE users SET removed = :now, name = NULL WHERE id = :organization_id AND kind = 'organization';
+
+-- name: remove_members
+DELETE FROM organization_members WHERE organization_id = :organization_id;
 
 -- name: owner_id
 SELECT id FROM users

@@ -11,14 +11,6 @@ ON CONFLICT (user_id, agent_id, key) DO UPDATE SET value = excluded.value, size 
 -- name: delete
 DELETE FROM user_storage WHERE user_id = :user_id AND agent_id = :agent_id AND key = :key;
 
--- name: first_page
-SELECT key, value FROM user_storage
-WHERE user_id = :user_id AND agent_id = :agent_id ORDER BY key LIMIT :limit;
-
--- name: page
-SELECT key, value FROM user_storage
-WHERE user_id = :user_id AND agent_id = :agent_id AND key > :after ORDER BY key LIMIT :limit;
-
 -- name: first_keys
 SELECT key, size FROM user_storage
 WHERE user_id = :user_id AND agent_id = :agent_id ORDER BY key LIMIT :limit;

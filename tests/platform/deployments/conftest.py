@@ -41,10 +41,17 @@ def processes_that_name(text: str) -> list[psutil.Process]:
 class Hosted:
     """Deployments of a home, and short ways to fill them."""
 
-    def __init__(self, home: pathlib.Path, deployments: Deployments) -> None:
-        self.home = home
-        self.deployments = deployments
+    def __init__(self, settings: Settings, timing: Timing) -> None:
+        self.home = settings.home
+        self._settings = settings
+        self._timing = timing
         self._stored = 0
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """As the next platform in the same home."""
+        blobs = open_blobs(self.home / "blobs", {})
+        self.deployments = Deployments(blobs, self._settings, self._timing)
 
     async def start(
         self, files: Mapping[str, str | bytes], environment: str = "PYTHON", revision_id: int = 1
@@ -84,8 +91,7 @@ async def host(tmp_path: pathlib.Path) -> AsyncIterator[Callable[..., Hosted]]:
         home = tmp_path / f"home-{len(made)}"
         home.mkdir()
         settings = Settings(home=home, deployments=DeploymentLimits(memory_mib, processes), deploy_seconds=60)
-        deployments = Deployments(open_blobs(home / "blobs", {}), settings, Timing(**timing))
-        made.append(Hosted(home, deployments))
+        made.append(Hosted(settings, Timing(**timing)))
         return made[-1]
 
     yield make

@@ -284,6 +284,19 @@ async def test_calls_wait_while_a_crashed_agent_is_started_again(host) -> None:
     assert [each.pid for each in hosted.processes] != [process.pid]
 
 
+async def test_a_program_that_kills_its_keeper_ends_with_it_and_is_started_again(host) -> None:
+    hosted = host()
+    url = await hosted.start({"agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT})
+    (process,) = hosted.processes
+    process.parent().kill()
+    await becomes_true(lambda: process.pid not in [each.pid for each in hosted.processes])
+
+    assert (await get(url)).status_code == 403
+
+    assert [each.pid for each in hosted.processes] != [process.pid]
+    assert "Its keeper was killed" in await hosted.log()
+
+
 async def test_a_program_that_stops_answering_is_started_again(host) -> None:
     hosted = host(check=0.3, hung=1.0)
     url = await hosted.start({"agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT})
@@ -480,10 +493,14 @@ async def test_a_package_that_is_gone_is_an_error_that_says_so(host) -> None:
 async def test_what_is_left_of_other_revisions_goes_when_a_platform_starts(host) -> None:
     hosted = host()
     package_hash = await hosted.store(main())
-    for number in (1, 2):
+    for number in (1, 2, 3):
         await hosted.deployments.start(number, "local/agent", package_hash, "PYTHON")
-    kept = [folder for folder in hosted.folders if folder.name.startswith("2-")]
+    await hosted.deployments.close()
+    hosted.begin_again()
+    await hosted.deployments.start(3, "local/agent", package_hash, "PYTHON")
 
     await hosted.deployments.forget_all_but([(2, "local/agent", package_hash, "PYTHON")])
 
-    assert hosted.folders == kept
+    assert [folder.name.partition("-")[0] for folder in hosted.folders] == ["2", "3"]
+    url = await hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+    assert (await get(url)).text == "ok"

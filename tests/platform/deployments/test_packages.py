@@ -1,15 +1,19 @@
 """Packages are read no further than allowed, and nothing lands outside of their folder."""
 
+import contextlib
 import gzip
 import io
 import pathlib
 import stat
 import tarfile
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fixieai import errors
 from fixieai.platform.deployments import packages
@@ -211,3 +215,36 @@ def test_a_package_needs_something_to_run(pack) -> None:
 def test_a_package_that_is_too_large_is_not_read(pack) -> None:
     with pytest.raises(errors.ContentTooLarge, match="at most 10 bytes"):
         packages.check(pack(), "PYTHON", PackageLimits(packed_bytes=10))
+
+
+PLAIN = io.BytesIO()
+with tarfile.open(fileobj=PLAIN, mode="w") as _archive:
+    for _name in ("main.py", "agent/agent.yaml", f"agent/{'long/' * 25}name", "agent/ünï"):
+        _archive.addfile(entry(_name, size=700), io.BytesIO(bytes(700)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.lists(st.tuples(st.integers(0, len(PLAIN.getvalue()) - 1), st.integers(0, 255)), max_size=12),
+    length=st.integers(0, len(PLAIN.getvalue())),
+)
+def test_whatever_the_bytes_are_a_package_is_taken_whole_or_refused(
+    tmp_path, changes: list[tuple[int, int]], length: int
+) -> None:
+    content = bytearray(PLAIN.getvalue())
+    for position, value in changes:
+        # Mostly in headers, which are a small part of it.
+        content[position % 512 + position // 512 * 512] = value
+    archive = raw(tmp_path, bytes(content[: max(length, 512)]))
+    inside = pathlib.Path(tempfile.mkdtemp(dir=tmp_path))
+
+    try:
+        packages.check(archive, "PYTHON")
+    except errors.FixieError:
+        with contextlib.suppress(errors.FixieError):
+            packages.unpack(archive, inside / "code")
+    else:
+        packages.unpack(archive, inside / "code")
+
+    assert {path.name for path in inside.iterdir()} <= {"code"}
+    assert not any(path.is_symlink() for path in inside.rglob("*"))

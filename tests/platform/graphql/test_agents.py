@@ -1,6 +1,8 @@
 """Agents and revisions over GraphQL, in the documents of the clients."""
 
 import http.server
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -67,6 +69,24 @@ def agent_url() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+PROGRAM = {
+    "main.py": "",
+    "agent/agent.yaml": "handle: packed\n",
+    "agent/main.py": "import fixieai\nagent = fixieai.StandaloneAgent(lambda query: query.text[::-1])\n",
+}
+
+
+def packed(files: dict[str, str]) -> bytes:
+    """As a command line sends them: a gzip tar."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
 
 
 def get(graphql, agent_id: str) -> dict:
@@ -190,6 +210,36 @@ def test_a_revision_has_one_deployment(graphql, agent_url: str) -> None:
     assert graphql.upload(REVISE, bad).codes in (["wrong_shape"], ["forbidden"], ["bad_request"])
 
 
+def test_a_package_of_code_becomes_an_agent_that_answers(graphql) -> None:
+    graphql(CREATE, handle="packed", description="")
+
+    answer = graphql.upload(
+        REVISE,
+        {
+            "handle": "packed",
+            "makeCurrent": True,
+            "metadata": [],
+            "externalDeployment": None,
+            "managedDeployment": {"environment": "PYTHON", "codePackage": None},
+            "reindexCorpora": False,
+        },
+        {"0": ("variables.managedDeployment.codePackage", packed(PROGRAM))},
+    )
+
+    revision_id = answer.data["createAgentRevision"]["revision"]["id"]
+    agent = get(graphql, "packed")
+    assert (agent["hasManagedDeployment"], agent["type"]) == (True, "standalone")
+    [revision] = graphql(REVISIONS, agentId="packed").data["agentById"]["allRevisions"]
+    assert (revision["id"], revision["isCurrent"]) == (revision_id, True)
+    assert revision["deployment"] == {"__typename": "ManagedDeployment", "environment": "PYTHON"}
+    send = """mutation($session: String!) {
+        sendSessionMessage(messageData: {session: $session, text: "desserts"}) { response { text } } }"""
+    create = 'mutation { createSession(sessionData: {frontendAgentId: "packed"}) { session { handle } } }'
+    session = graphql(create).data["createSession"]["session"]["handle"]
+    assert graphql(send, session=session).data["sendSessionMessage"]["response"] == {"text": "stressed"}
+    assert graphql('mutation { deleteAgent(agentData: {handle: "packed"}) { agent { agentId } } }').data
+
+
 def test_a_package_that_is_none_is_refused_with_its_reason(graphql) -> None:
     graphql(CREATE, handle="packed", description="")
     variables = {
@@ -208,6 +258,38 @@ def test_a_package_that_is_none_is_refused_with_its_reason(graphql) -> None:
     assert answer.content["data"] == {"createAgentRevision": None}
     assert answer.codes[0] in ("wrong_shape", "bad_request", "unavailable")
     assert graphql(REVISIONS, agentId="packed").data["agentById"]["allRevisions"] == []
+
+
+def test_who_may_use_an_agent_of_somebody_else_does_not_learn_where_it_runs(
+    graphql, graphql_of, platform, agent_url: str
+) -> None:
+    create = """mutation($url: String) { createAgent(agentData: {
+        handle: "shared", description: "", queryUrl: $url, published: true}) { agent { agentId } } }"""
+    graphql(create, url=agent_url)
+    query = """{ agentById(agentId: "local/shared") { agentId queryUrl funcUrl
+        currentRevision { id } allRevisions { id } revisions { nodes { id } } owner { ... on UserType {
+        username firstName email dailyUsedQueries organizations { handle } } } } }"""
+
+    seen = graphql_of(platform.add_user("reader"))(query).data["agentById"]
+
+    assert seen == {
+        "agentId": "local/shared",
+        "queryUrl": None,
+        "funcUrl": None,
+        "currentRevision": None,
+        "allRevisions": [],
+        "revisions": {"nodes": []},
+        "owner": {
+            "username": "local",
+            "firstName": None,
+            "email": None,
+            "dailyUsedQueries": None,
+            "organizations": [],
+        },
+    }
+    mine = graphql(query).data["agentById"]
+    assert mine["queryUrl"] == agent_url
+    assert len(mine["allRevisions"]) == 1
 
 
 def test_what_an_organisation_owns_its_members_change(graphql, platform) -> None:

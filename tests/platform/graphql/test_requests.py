@@ -1,6 +1,8 @@
 """What reaches POST /graphql: keys, bodies, bombs. Every refusal has the shape of GraphQL."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -175,6 +177,17 @@ def test_bytes_that_are_no_request_are_refused(graphql, raw: str) -> None:
     assert answer.status == status
     assert answer.content["data"] is None
     assert answer.messages[0]
+
+
+def test_graphql_is_loaded_when_somebody_asks_for_it() -> None:
+    """A fifth of a second of the start, and memory."""
+    code = "import sys, fixieai.platform.app; print({'ariadne', 'graphql', 'openai'} & set(sys.modules))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout == "set()\n"
 
 
 def test_get_is_the_schema_browser_and_answers_no_query(platform, graphql) -> None:

@@ -133,8 +133,9 @@ IndexStatus = COMPLETED | FAILED | IN_PROGRESS
 DeploymentEnvironment = NODEJS | PYTHON
 """.strip().splitlines()
 EXPECTED.append(
-    "Mutation.createAgentRevision(agentHandle: String!, makeCurrent: Boolean!, revision: AgentRevisionInput!, "
-    "reindexCorpora: Boolean!): CreateAgentRevisionPayload"
+    "Mutation.createAgentRevision("
+    "agentHandle: String!, makeCurrent: Boolean!, revision: AgentRevisionInput!, reindexCorpora: Boolean!"
+    "): CreateAgentRevisionPayload"
 )
 # A field that is added with an argument of its own is no change to these.
 ADDED_INPUTS = {"CreateAgentInput.owner"}

@@ -92,6 +92,8 @@ def test_a_deleted_session_is_gone_and_shown_as_it_was(graphql, session: str) ->
         handle=session,
     ).data
 
+    listed = graphql("query getSessions { allSessions { handle } }").data["allSessions"]
+    assert {"handle": session} not in listed
     assert deleted == {"deleteSession": {"session": {"handle": session}}}
     assert graphql(MESSAGES, handle=session).data == {"sessionByHandle": None}
     assert graphql('{ sessionByHandle(handle: "x\' OR 1=1 --") { handle } }').data == {
@@ -115,7 +117,8 @@ def test_sessions_and_messages_come_in_pages(graphql) -> None:
     assert first["edges"][1] == {"cursor": first["pageInfo"]["endCursor"], "node": first["nodes"][1]}
     assert first["pageInfo"]["hasNextPage"] is True
     pages = """query($h: String!, $after: String) { sessionByHandle(handle: $h) {
-        messagesPage(first: 3, after: $after) { nodes { position text } pageInfo { hasNextPage endCursor } } } }"""
+        messagesPage(first: 3, after: $after) {
+            nodes { position text } pageInfo { hasNextPage endCursor } } } }"""
     positions, after = [], None
     for _ in itertools.count():
         page = graphql(pages, h=made[0], after=after).data["sessionByHandle"]["messagesPage"]

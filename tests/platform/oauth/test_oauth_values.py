@@ -1,6 +1,7 @@
 """What agents keep of OAuth, through the storage that any agent has: readable by name, and nowhere else."""
 
 import json
+import pathlib
 import secrets
 
 import pytest
@@ -8,6 +9,11 @@ import requests
 
 import fixieai
 from fixieai import testing
+from fixieai.platform.auth import Caller, QueryCaller
+from fixieai.platform.oauth_values import OAuthValues
+from fixieai.platform.secret_key import SecretKey
+from fixieai.storage import oauth, users
+from fixieai.storage.database import connect, sqlite_url
 
 TOKEN = '"{\\"access_token\\": \\"ya29.secret\\", \\"expiry\\": null, \\"refresh_token\\": null}"'
 
@@ -85,7 +91,7 @@ def test_there_are_few_and_they_are_small(keeper: Keeper) -> None:
     assert keeper.put("_oauth_0", f'"{"x" * 65_536}"') == 413
 
 
-@pytest.mark.parametrize("state", ["5", "null", '""', "[]", f'"{"s" * 513}"'])
+@pytest.mark.parametrize("state", ["5", "null", '""', "[]", '"\\ud800"', f'"{"s" * 513}"'])
 def test_what_is_no_state_leads_nowhere(platform: testing.Platform, keeper: Keeper, state: str) -> None:
     assert keeper.put("_oauth_state", state) == 200
 
@@ -117,3 +123,24 @@ def test_no_agent_takes_over_the_state_of_another(platform: testing.Platform, ke
 
     assert [page.status_code for page in pages] == [200, 404]
     assert (len(keeper.returned), len(thief.returned)) == (1, 0)
+
+
+async def test_what_is_moved_to_another_row_is_nobodys(tmp_path: pathlib.Path) -> None:
+    """Somebody who can write the database, but has no key."""
+    database = await connect(sqlite_url(tmp_path / "fixie.db"))
+    values = OAuthValues(database, SecretKey(b"k" * 32))
+    ann, bob = [
+        QueryCaller(Caller((await database.write(users.ensure, name)).id, name), "ann/diary")
+        for name in ("ann", "bob")
+    ]
+    await values.put(ann, "_oauth_token", TOKEN)
+    sealed = await database.read(oauth.value, ann.user.user_id, "ann/diary", "_oauth_token")
+    assert sealed is not None
+    assert "ya29" not in sealed
+
+    for person, key in ((bob, "_oauth_token"), (ann, "_oauth_flow")):
+        user_id = person.user.user_id
+        await database.write(oauth.put_value, user_id, "ann/diary", key, sealed, most_keys=9)
+        assert await values.get(person, key) is None
+    assert await values.get(ann, "_oauth_token") == TOKEN
+    await database.close()

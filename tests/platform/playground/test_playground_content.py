@@ -65,11 +65,11 @@ def test_nothing_that_agents_say_becomes_html(page) -> None:
 def test_pictures_are_shown_and_other_files_are_offered(page, downloads: pathlib.Path) -> None:
     page.open("/agents/local/files")
     page.ask("Show me")
-    page.wait(lambda: page.texts(".byline"))
+    page.wait(lambda: page.texts(".answer[aria-busy=false] .byline"))
 
     pictures = {image.get_attribute("alt"): image for image in page.all(".answer img")}
     assert set(pictures) == {"pixel (image/png)", "old (image/png)"}
-    assert all(image.get_property("naturalWidth") == 1 for image in pictures.values())
+    page.wait(lambda: all(image.get_property("naturalWidth") == 1 for image in pictures.values()))
     links = {link.text: link for link in page.all(".answer a")}
     assert links["Download notes (text/plain)"].get_attribute("download") == "notes"
     assert links["Download drawing (image/svg+xml)"].get_attribute("download") == "drawing"

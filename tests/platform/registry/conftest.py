@@ -50,6 +50,7 @@ class World:
     ann: Person
     bob: Person
     serve: Callable[[str], str]
+    home: pathlib.Path
 
 
 async def _key_of_bob(home: pathlib.Path) -> str:
@@ -84,7 +85,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             return served[word]
 
         ann = Person(running.url, serving.local_key(home), "local")
-        yield World(ann, Person(running.url, key, "bob"), serve)
+        yield World(ann, Person(running.url, key, "bob"), serve, home)
+
+
+@pytest.fixture
+def person() -> Callable[[str, str], Person]:
+    """The local user of a platform at that address, with that key."""
+    return lambda url, key: Person(url, key, "local")
 
 
 @pytest.fixture

@@ -75,3 +75,6 @@ def test_one_owner_stays_and_agents_go_first(world) -> None:
     assert world.ann("DELETE", "/api/agents/brief/agent").status_code == 204
     assert world.ann("DELETE", "/api/organizations/brief").status_code == 204
     assert world.ann("GET", "/api/organizations/brief").status_code == 404
+    assert world.ann("PUT", "/api/agents/brief/agent", {}).status_code == 404
+    taken = world.bob("POST", "/api/organizations", {"handle": "brief"})
+    assert taken.status_code == 409  # or its agents would read what people told the former ones

@@ -1,0 +1,217 @@
+"""Agents' own calls to OpenAI: with the platform's key, on the account of the person who asked.
+
+What a call used is told by the answer. It is counted like that of the agent's other model calls:
+checked before, recorded after, also when the client goes away in the middle.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fixieai import errors
+from fixieai.llm.event_relay import EventRelay, usage_in
+from fixieai.llm.passthrough import Passthrough, Reply
+from fixieai.llm.settings import ModelSettings
+from fixieai.platform.auth import QueryCaller
+from fixieai.platform.budgets import Budget, Budgets
+from fixieai.platform.openai_calls import OpenAICall
+from fixieai.platform.usage import Admission, Tokens, Usage
+from fixieai.storage.usage import Spent
+
+_LARGEST_ANSWER = 32 * 1024 * 1024
+_LARGEST_ERROR = 64 * 1024
+_CALLS_AT_ONCE = 32
+_ACCOUNT = re.compile(rb"\b(?:org|proj)[-_][A-Za-z0-9]{12,}")
+# Clients of OpenAI try again what they take for a passing failure, unless they are told not to.
+_IN_VAIN = {"x-should-retry": "false"}
+_logger = logging.getLogger("fixieai.platform")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered. `closing` is to be closed when it was sent, or never will be."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | AsyncIterator[bytes]
+    closing: contextlib.AsyncExitStack
+
+
+class OpenAIProxy:
+    """Passes calls on, within the limits of who asked."""
+
+    def __init__(self, settings: ModelSettings, usage: Usage, budgets: Budgets) -> None:
+        self._budgets = budgets
+        self._upstream = Passthrough(settings)
+        self._usage = usage
+        self._counts_streams = True
+        self._under_way: Counter[int] = Counter()
+        self._recording: set[asyncio.Task[None]] = set()
+
+    async def answer(self, caller: QueryCaller, call: OpenAICall) -> Answer:
+        """Close what it holds.
+
+        Raises:
+            DailyLimitReached: what the person may use today is used up.
+            TooManyRequests: too many of their calls are under way, or the query has used what it may.
+            ServiceUnavailable: the platform has no key.
+            UpstreamError: OpenAI did not answer, or does not take the platform's key.
+        """
+        if not self._upstream.has_key:
+            raise _no_key()
+        async with contextlib.AsyncExitStack() as stack:
+            self._enter(caller.user.user_id, stack)
+            try:
+                return await self._answer(caller, call, stack)
+            except errors.DailyLimitReached as error:
+                error.headers = _IN_VAIN
+                raise
+
+    async def close(self) -> None:
+        """Waits for what is still to be recorded."""
+        if self._recording:
+            await asyncio.wait(self._recording)
+        await self._upstream.close()
+
+    def record(self, user_id: int, spent: Spent) -> asyncio.Task[None]:
+        """In a task of its own: the request may be cancelled."""
+        task = asyncio.create_task(self._record(user_id, spent))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        return task
+
+    async def _record(self, user_id: int, spent: Spent) -> None:
+        try:
+            if spent.tokens:
+                await self._usage.record(user_id, spent)
+        except errors.FixieError as error:
+            _logger.warning("the usage of a call is lost: %s", error.message)
+
+    def _enter(self, user_id: int, stack: contextlib.AsyncExitStack) -> None:
+        if self._under_way[user_id] >= _CALLS_AT_ONCE:
+            raise errors.TooManyRequests(f"More than {_CALLS_AT_ONCE} calls to OpenAI at once.")
+        self._under_way[user_id] += 1
+        stack.callback(self._leave, user_id)
+
+    def _leave(self, user_id: int) -> None:
+        self._under_way[user_id] -= 1
+        if not self._under_way[user_id]:
+            del self._under_way[user_id]
+
+    async def _answer(
+        self, caller: QueryCaller, call: OpenAICall, stack: contextlib.AsyncExitStack
+    ) -> Answer:
+        if call.hides_usage and not self._counts_streams:
+            call = call.without_usage()
+        content = call.content()
+        bill = None
+        if content is not None:
+            bill = await self._admit(caller, call.expected(len(content)))
+            stack.callback(bill.close)
+        reply = await stack.enter_async_context(self._upstream.send(call.method, call.path, content))
+        if reply.is_stream and reply.status < 400 and bill is not None:
+            bill.relay = EventRelay(hides_usage=call.hides_usage)
+            return Answer(reply.status, reply.headers, _events(reply, bill.relay), stack.pop_all())
+        if reply.status >= 400:
+            return await self._refused(reply, call, caller, stack)
+        body = await reply.read(_LARGEST_ANSWER)
+        if bill is not None:
+            bill.body = body
+            await asyncio.shield(bill.close())
+        return Answer(reply.status, reply.headers, body, stack.pop_all())
+
+    async def _admit(self, caller: QueryCaller, expected: Tokens) -> "_Bill":
+        """A query that has ended has no budget any more; its token ends within minutes."""
+        budget = self._budgets.find(caller.user.user_id, caller.session)
+        if budget is not None and budget.reached is not None:
+            error = errors.TooManyRequests(budget.reached)
+            error.headers = _IN_VAIN
+            raise error
+        admission = await self._usage.admit(caller.user.user_id, caller.agent_id, expected)
+        return _Bill(self, caller.user.user_id, admission, expected, budget)
+
+    async def _refused(
+        self, reply: Reply, call: OpenAICall, caller: QueryCaller, stack: contextlib.AsyncExitStack
+    ) -> Answer:
+        """OpenAI's own refusal, but for what concerns the platform alone."""
+        body = _ACCOUNT.sub(b"***", await reply.read(_LARGEST_ERROR))
+        if reply.status in (401, 403):
+            error = errors.UpstreamError("OpenAI does not accept the key of this platform.")
+            error.headers = _IN_VAIN
+            raise error
+        if reply.status == 400 and call.hides_usage and b"stream_options" in body:
+            self._counts_streams = False
+            await stack.aclose()
+            return await self.answer(caller, call.without_usage())
+        return Answer(reply.status, reply.headers, body, stack.pop_all())
+
+
+class _Bill:
+    """What one admitted call used, recorded when it is closed; nothing unless something was answered."""
+
+    def __init__(
+        self,
+        proxy: OpenAIProxy,
+        user_id: int,
+        admission: Admission,
+        expected: Tokens,
+        budget: Budget | None,
+    ) -> None:
+        self._proxy = proxy
+        self._user_id = user_id
+        self._admission = admission
+        self._expected = expected
+        self._budget = budget
+        self.body: bytes | None = None
+        self.relay: EventRelay | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    def close(self) -> asyncio.Task[None]:
+        """The task that records it. Again is harmless."""
+        if self._closing is None:
+            spent = self._admission.close(self._used())
+            if self._budget is not None:
+                self._budget.spend(spent.tokens)
+            self._closing = self._proxy.record(self._user_id, spent)
+        return self._closing
+
+    def _used(self) -> Tokens:
+        model, asked = self._expected.model, self._expected.prompt_tokens
+        if self.relay is not None:
+            usage, written = self.relay.usage, self.relay.events
+        elif self.body is not None:
+            usage, written = usage_in(self.body), len(self.body) // 4
+        else:
+            return Tokens(model, 0, 0)
+        if usage is None:
+            return Tokens(model, asked, min(written, self._expected.completion_tokens))
+        return Tokens(model, _tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
+
+
+async def _events(reply: Reply, relay: EventRelay) -> AsyncIterator[bytes]:
+    try:
+        async for piece in reply.pieces(_LARGEST_ANSWER):
+            if shown := relay.feed(piece):
+                yield shown
+    except ValueError:
+        raise errors.UpstreamError("OpenAI sent something that is no stream of events.") from None
+    if rest := relay.finish():
+        yield rest
+
+
+def _tokens(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**40 else 0
+
+
+def _no_key() -> errors.ServiceUnavailable:
+    error = errors.ServiceUnavailable(
+        "This platform has no OpenAI key to share. Set OPENAI_API_KEY where the platform runs, or where "
+        "the agent runs, to a key of its own."
+    )
+    error.retry_after = None
+    error.headers = _IN_VAIN
+    return error
