@@ -22,7 +22,7 @@ def beat(transaction: Transaction, executor_id: str) -> bool:
 
 def beats(transaction: Transaction) -> dict[str, int]:
     """How often each has beaten so far."""
-    return dict(transaction.rows(_SQL["beats"], {}))  # type: ignore[arg-type]
+    return dict(transaction.rows(_SQL["beats"], {}))
 
 
 def remove(transaction: Transaction, executor_id: str, beat: int) -> bool:

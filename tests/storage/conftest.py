@@ -2,7 +2,6 @@
 
 import pathlib
 import sqlite3
-import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
@@ -12,9 +11,6 @@ from fixieai.storage import postgres_connection, sqlite_connection, users
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.sqlite_connection import SqliteTransaction
 from fixieai.storage.transaction import Row, Transaction
-from fixieai.testing.postgres_server import PostgresServer, running
-
-_TEMPLATE = "migrated"
 
 
 @pytest.fixture
@@ -53,21 +49,6 @@ def transaction(request: pytest.FixtureRequest) -> Transaction:
         return postgres_connection.PostgresTransaction(request.getfixturevalue("postgres"))
     path = request.getfixturevalue("file")
     return SqliteTransaction(request.getfixturevalue("connection"), path)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server, and in it a database of the present schema that others are copied from."""
-    with running() as server, server.database(_TEMPLATE) as url:
-        with postgres_connection.connect(url) as connection:
-            postgres_connection.migrate(connection)
-        yield server
-
-
-@pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    with postgres_server.database(f"test-{uuid.uuid4().hex}", template=_TEMPLATE) as url:
-        yield url
 
 
 @pytest.fixture

