@@ -14,6 +14,7 @@ from fixieai import credentials, errors
 _SECONDS = 15
 # How long the platform takes an agent for running after it heard from it the last time.
 _LEASE_SECONDS = 15
+_RENEWAL_SECONDS = 5
 _SERVICE = "fixie-platform"
 _OTHER_HOME = (
     "It was started with another FIXIE_HOME, or by another user: set FIXIE_HOME to the same folder, or "
@@ -72,7 +73,7 @@ class Registrar:
         """Says that the agent still runs at this address."""
         path = f"/api/agents/{username}/{handle}"
         body = {"url": agent_url, "leaseSeconds": _LEASE_SECONDS}
-        status_code, content = self._send("POST", f"{path}/lease", body)
+        status_code, content = self._send("POST", f"{path}/lease", body, _RENEWAL_SECONDS)
         if status_code == HTTPStatus.CONFLICT:
             return Renewal.REPLACED
         if status_code == HTTPStatus.NOT_FOUND:
@@ -95,12 +96,14 @@ class Registrar:
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return self._answer(*self._send(method, path, body))
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, object]:
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _SECONDS
+    ) -> tuple[int, object]:
         headers = {"Authorization": f"Bearer {_key(self.api_url)}"}
         try:
             with _http(self.api_url) as http:
                 response = http.request(
-                    method, self.api_url + path, json=body, headers=headers, timeout=_SECONDS
+                    method, self.api_url + path, json=body, headers=headers, timeout=seconds
                 )
             return response.status_code, response.json()
         except (requests.RequestException, ValueError) as error:

@@ -110,16 +110,16 @@ class Agent:
 
     @property
     def query_url(self) -> str | None:
-        """Where a standalone agent answers queries."""
-        return self._url_of("standalone")
+        """Where the agent answers queries: as it was given, or where a standalone agent is served."""
+        return self._text("queryUrl") or self._url_of("standalone", "unknown")
 
     @property
     def func_url(self) -> str | None:
-        """Where a Code Shot agent answers calls of its funcs."""
-        return self._url_of("code_shot")
+        """Where the agent answers calls of its funcs: as given, or where a Code Shot agent is served."""
+        return self._text("funcUrl") or self._url_of("code_shot")
 
-    def _url_of(self, kind: str) -> str | None:
-        return self._text("url") if self._field("type") == kind else None
+    def _url_of(self, *kinds: str) -> str | None:
+        return self._text("url") if self._field("type") in kinds else None
 
     @property
     def status(self) -> str | None:

@@ -126,8 +126,8 @@ class PlatformConnection:
                 return
             after = cursor
 
-    def post_query(self, url: str, data: Any) -> Any:
-        """As `get`, with a POST that only asks."""
+    def post_repeatable(self, url: str, data: Any) -> Any:
+        """As `get`, with a POST that changes nothing, or the same when it is sent twice."""
         return _repeated(lambda: self._exchange("POST", url, data, READ_SECONDS))
 
     def post(self, url: str, data: Any = None) -> Any:

@@ -23,7 +23,7 @@ class Connection(Protocol):
 
     def post(self, url: str, data: Any = None) -> Any: ...
 
-    def post_query(self, url: str, data: Any) -> Any: ...
+    def post_repeatable(self, url: str, data: Any) -> Any: ...
 
 
 class GraphQLClient:
@@ -61,7 +61,7 @@ class GraphQLClient:
         if upload_files:
             answer = self._connection.post(url, form_of(operation, progress))
         elif is_query(text):
-            answer = self._connection.post_query(url, operation)
+            answer = self._connection.post_repeatable(url, operation)
         else:
             answer = self._connection.post(url, operation)
         return _data(answer)

@@ -133,7 +133,7 @@ class RevisionConnection(connection.PlatformConnection):
             Conflict: another program serves the agent meanwhile.
         """
         lease = {"url": url, "leaseSeconds": lease_seconds}
-        self.post(f"{agents.agent_url(self, handle)}/lease", lease)
+        self.post_repeatable(f"{agents.agent_url(self, handle)}/lease", lease)
 
     def get_agent_logs(self, handle: str, revision_id: str | None = None, limit: int = 100) -> list[str]:
         """The last `limit` lines that a deployed revision printed (None: the current one).

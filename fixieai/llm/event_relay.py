@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _LONGEST_EVENT = 4 * 1024 * 1024
@@ -22,13 +22,15 @@ def usage_in(body: bytes) -> Mapping[str, Any] | None:
 
 
 class EventRelay:
-    """One stream. `hides_usage`: the event that only tells of usage was not asked for, and is left out.
+    """One stream, each event as `rewrite` makes it.
 
-    `events` counts those passed on: about one for each token, where nothing better is known.
+    `hides_usage`: the event that only tells of usage was not asked for, and is left out. `events`
+    counts those passed on: about one for each token, where nothing better is known.
     """
 
-    def __init__(self, *, hides_usage: bool) -> None:
+    def __init__(self, *, hides_usage: bool, rewrite: Callable[[bytes], bytes] = lambda event: event) -> None:
         self._hides_usage = hides_usage
+        self._rewrite = rewrite
         self._rest = b""
         self.events = 0
         self.usage: Mapping[str, Any] | None = None
@@ -60,7 +62,7 @@ class EventRelay:
                 if self._hides_usage and _tells_nothing_else(event):
                     return b""
         self.events += 1
-        return event
+        return self._rewrite(event)
 
 
 def _tells_nothing_else(event: bytes) -> bool:

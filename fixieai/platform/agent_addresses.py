@@ -24,7 +24,8 @@ class AgentAddresses:
             AgentUnavailable: it is registered but does not run.
         """
         token = self._auth.query_token(caller.username, program.agent_id, session)
-        return AgentAddress(program.agent_id, await self._url(program), token, self._seconds)
+        is_hosted = program.url is None
+        return AgentAddress(program.agent_id, await self._url(program), token, self._seconds, is_hosted)
 
     def held(self, program: Program) -> contextlib.AbstractContextManager[None]:
         """Within the block the process of this very revision goes on, also when another becomes current."""

@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import sys
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ _MAGIC = (
     (b"%PDF-", "application/pdf"),
 )
 _TEXT_TYPES = ("json", "xml", "yaml", "csv", "toml", "javascript", "markdown", "html", "sql", "x-sh")
+_UTF_8 = ("utf-8", "utf8")
+# Python knows more, some of which take hours for a large file.
+_CHARSET = re.compile(
+    r"utf-?(?:8|16|32)(?:-?[lb]e)?|(?:iso-?)?8859-\d{1,2}|latin-?\d{1,2}|(?:windows-|cp)125\d|(?:us-)?ascii"
+    r"|shift[-_]jis|euc-(?:jp|kr)|gb(?:k|2312|18030)|big5|koi8-[ru]"
+)
 _UNPRINTABLE = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")
 
 
@@ -98,10 +105,11 @@ def _is_text(kind: str, content: bytes) -> bool:
 def _decode(content_type: str, content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
-    charset = content_type.lower().partition("charset=")[2].partition(";")[0].strip('" ') or "utf-8-sig"
+    charset = content_type.lower().partition("charset=")[2].partition(";")[0].strip('" ')
+    known = charset if _CHARSET.fullmatch(charset) and charset not in _UTF_8 else "utf-8-sig"
     try:
-        return content.decode(charset, "replace")
-    except (LookupError, UnicodeError, ValueError):
+        return content.decode(known, "replace")
+    except LookupError:
         return content.decode("utf-8-sig", "replace")
 
 

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import pathlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fixieai import errors
@@ -31,6 +31,10 @@ from fixieai.storage.transaction import Transaction
 _logger = logging.getLogger("fixieai.platform")
 PERSON = "user"
 MAXIMUM_BYTES = 32 * 1024 * 1024
+_MOST_NAMED = 64
+_LONGEST_ADDRESS = 8 * 1024
+_LONGEST_TYPE = 255
+_LONGEST_KEY = 200
 _REMOVED_AT_ONCE = 1_000
 _LOCKS = 64
 
@@ -68,21 +72,27 @@ class Embeds:
 
     # --- in ---
 
-    async def keep(self, owner_id: int, session_id: int, message: Message) -> Kept:
+    async def keep(
+        self, owner_id: int, session_id: int, message: Message, *, is_persons: bool = False
+    ) -> Kept:
         """Stores the bytes of a message's `data:` URIs. The embeds themselves are yet to be stored.
 
         Raises:
-            UnprocessableContent: a `data:` URI cannot be read; the message says which.
+            UnprocessableContent: a person's URI cannot be used; the message says which. Of an agent's, such
+                an embed is one without content.
         """
         if not message.embeds:
             return Kept(message)
         # Together: what they write to the database is then one commit.
         made = await asyncio.gather(
-            *(self._keep(owner_id, session_id, key, embed) for key, embed in message.embeds.items())
+            *(
+                self._keep(owner_id, session_id, (key, embed), is_persons=is_persons)
+                for key, embed in message.embeds.items()
+            )
         )
         found: dict[str, Embed] = {}
         new: dict[str, NewEmbed] = {}
-        for key, each in zip(message.embeds, made, strict=True):
+        for key, each in zip(map(_plain_key, message.embeds), made, strict=True):
             if isinstance(each, NewEmbed):
                 uri = each.uri or embed_links.reference(each.id)
                 new[uri] = each
@@ -91,30 +101,39 @@ class Embeds:
                 found[key] = each
         return Kept(Message(message.text, found), new)
 
-    async def _keep(self, owner_id: int, session_id: int, key: str, embed: Embed) -> NewEmbed | Embed:
-        scheme = embed.uri.partition(":")[0].lower()
-        if scheme == "data":
-            content = await asyncio.to_thread(_read_data, key, embed)
-            return await self._store(NewEmbed(ids.new_id(), key, "", embed.content_type), content)
-        if scheme not in ("http", "https"):
-            return Embed(embed.content_type, "")
+    async def _keep(
+        self, owner_id: int, session_id: int, named: tuple[str, Embed], *, is_persons: bool
+    ) -> NewEmbed | Embed:
+        key, embed = named
+        content_type = _plain_type(embed.content_type)
+        new = NewEmbed(ids.new_id(), _plain_key(key), "", content_type)
+        try:
+            if embed.uri[:5].lower() == "data:":
+                return await self._store(new, await asyncio.to_thread(_read_data, key, embed))
+            _check_address(key, embed.uri)
+        except errors.UnprocessableContent:
+            if is_persons:
+                raise
+            return Embed(content_type, "")
         link = self._links.recognized(embed.uri)
         if link is None:
-            return NewEmbed(ids.new_id(), key, "", embed.content_type, uri=embed.uri)
-        return await self._known_again(link, owner_id, session_id, key)
+            return replace(new, uri=embed.uri)
+        return await self._known_again(link, owner_id, session_id, new)
 
     async def _known_again(
-        self, link: embed_links.Link, owner_id: int, session_id: int, key: str
+        self, link: embed_links.Link, owner_id: int, session_id: int, new: NewEmbed
     ) -> NewEmbed | Embed:
         """An address that was given out comes back: the same embed, or in another session its bytes."""
         stored = None
         if link.owner_id == owner_id:
             stored = await self._database.read(embeds.get, owner_id, link.embed_id)
         if stored is None or stored.content_hash is None:
-            return Embed("application/octet-stream", "")
+            return Embed(new.content_type, "")
         if stored.session_id == session_id:
             return self.inside(stored)
-        new = NewEmbed(ids.new_id(), key, "", stored.content_type, stored.content_hash, stored.size)
+        new = replace(
+            new, content_type=stored.content_type, content_hash=stored.content_hash, size=stored.size
+        )
         async with self._lock(stored.content_hash):
             is_held = await self._database.write(embeds.hold_bytes_of, owner_id, stored, new.id)
         return new if is_held else Embed(stored.content_type, "")
@@ -130,7 +149,7 @@ class Embeds:
         self, owner_id: int, session_id: int, message: Message, keys: frozenset[str]
     ) -> Message:
         """The message, with the session's embeds of these keys attached to it too."""
-        wanted = sorted(keys - message.embeds.keys())
+        wanted = sorted(keys - message.embeds.keys())[:_MOST_NAMED]
         found = await self._database.read(embeds.all_named, owner_id, session_id, wanted)
         if not found:
             return message
@@ -148,14 +167,12 @@ class Embeds:
         """
         session = await self._session(caller, handle)
         new = await self._store(new, content)
-        assert new.content_hash is not None  # noqa: S101 - for the type checker: it was just stored
+        stored = None
         try:
             stored = await self._database.write(embeds.upload, caller.user_id, session.id, new)
-        except errors.FixieError:
-            await self._database.write(embeds.let_go, new.id, new.content_hash)
-            raise
-        if stored.id != new.id:
-            await self._database.write(embeds.let_go, new.id, new.content_hash)
+        finally:
+            if stored is None or stored.id != new.id:
+                await self.let_go([new])
         return stored
 
     # --- out ---
@@ -238,6 +255,12 @@ class Embeds:
         await self._database.write(_delete_session, owner_id, session_id)
         await self.remove_unused()
 
+    async def let_go(self, new: Sequence[NewEmbed]) -> None:
+        """What was kept for embeds that are not stored after all is no longer needed for them."""
+        with contextlib.suppress(errors.FixieError):  # then a hold ends by itself
+            await self._database.write(embeds.let_go, [embed.id for embed in new])
+            await self.remove_unused()
+
     async def remove_unused(self) -> None:
         """Removes bytes that nobody needs any more. What fails is tried again the next time."""
         with contextlib.suppress(errors.ServiceUnavailable, errors.ConfigurationError):
@@ -271,6 +294,25 @@ def _read_data(key: str, embed: Embed) -> bytes:
         return embed.content
     except ValueError as error:
         raise errors.UnprocessableContent(f"message.embeds.{key}.uri: {error}") from None
+
+
+def _check_address(key: str, uri: str) -> None:
+    if not uri.lower().startswith(("http://", "https://")) or not uri.isprintable():
+        raise errors.UnprocessableContent(f"message.embeds.{key}.uri: must begin with http:, https: or data:")
+    if len(uri) > _LONGEST_ADDRESS:
+        raise errors.UnprocessableContent(
+            f"message.embeds.{key}.uri: more than {_LONGEST_ADDRESS} characters"
+        )
+
+
+def _plain_type(content_type: str) -> str:
+    """What anybody calls anything, unless it could never be a type."""
+    is_plain = content_type.isprintable() and len(content_type) <= _LONGEST_TYPE
+    return content_type if is_plain else "application/octet-stream"
+
+
+def _plain_key(key: str) -> str:
+    return key.replace("\0", "\ufffd")[:_LONGEST_KEY]
 
 
 def _measure(content: bytes | pathlib.Path) -> tuple[str, int]:

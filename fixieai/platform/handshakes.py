@@ -18,8 +18,10 @@ class Handshakes:
         self._agent_calls = agent_calls
         self._agent_seconds = agent_seconds
 
-    async def ask(self, caller: Caller, agent_id: str, url: str) -> Handshake:
+    async def ask(self, caller: Caller, agent_id: str, url: str, *, is_hosted: bool = False) -> Handshake:
         """What the agent at `url` says of itself; of type "unknown" where it has no handshake.
+
+        `is_hosted`: the address is that of a process of this platform.
 
         Raises:
             UnprocessableContent: the address cannot be one.
@@ -28,7 +30,7 @@ class Handshakes:
         """
         egress.check_url(url)
         token = self._auth.query_token(caller.username, agent_id, "handshake")
-        address = AgentAddress(agent_id, url, token, self._agent_seconds)
+        address = AgentAddress(agent_id, url, token, self._agent_seconds, is_hosted)
         described = await self._agent_calls.handshake(address)
         if described is None:
             return Handshake("unknown", "", [])

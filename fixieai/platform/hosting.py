@@ -108,7 +108,8 @@ class Hosting:
     async def _start_soon(self) -> None:
         """A platform answers first, and one that is there for a moment alone starts none."""
         await asyncio.sleep(_SECONDS_BEFORE_STARTING)
-        for agent in await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE):
+        most = min(_AGENTS_AT_ONCE, self.deployments.most_at_once)
+        for agent in await self._database.read(revisions.managed, 0, most):
             self.start_current(agent)
 
     def in_background(self, work: Awaitable[object]) -> None:
@@ -135,6 +136,7 @@ async def _logged(work: Awaitable[object]) -> None:
     try:
         await work
     except errors.FixieError as error:
-        _logger.warning("%s", error.message)
+        # What follows the first line was printed by an agent.
+        _logger.warning("%s", error.message.partition("\n")[0])
     except Exception:
         _logger.exception("a deployment failed")

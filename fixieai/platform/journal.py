@@ -67,6 +67,7 @@ class Journal:
         self._embeds = embeds
         self._attached: dict[str, NewEmbed] = {}
         self._noted: set[str] = set()
+        self._held: list[NewEmbed] = []
         self._run = run
         self._owner_id = desk.owner_id
         self._session = desk.session
@@ -109,6 +110,12 @@ class Journal:
         """What is elsewhere, and is passed on from one to another, is still one embed."""
         self._attached.update({uri: new for uri, new in kept.new.items() if uri not in self._noted})
         self._noted |= kept.new.keys()
+        self._held += [new for new in kept.new.values() if new.content_hash is not None]
+
+    async def let_go(self) -> None:
+        """After a query that failed: bytes that came for lines that were never stored are not kept."""
+        if self._held:
+            await self._embeds.let_go(self._held)
 
     async def with_named(self, message: Message) -> Message:
         """The message, with what its text names of the session's attachments."""

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 
-from fixieai import errors
 from fixieai.platform.hosting import Hosting
 from fixieai.storage import revisions
 from fixieai.storage.database import Database
@@ -47,8 +46,9 @@ class Leases:
             await self._there_may_be_some.wait()
             try:
                 await self._look()
-            except errors.FixieError as error:
-                _logger.warning("leases could not be looked at: %s", error.message)
+            except Exception:
+                _logger.exception("leases could not be looked at")
+                self._there_may_be_some.set()
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     async def _look(self) -> None:

@@ -2,6 +2,7 @@
 
     POST chat/completions, completions, embeddings
     POST engines/{model}/completions, .../embeddings      as the `openai` package below 1 sends them
+         A model that is no more is replaced; a completion of one becomes a chat.
     GET  models, models/{model}
 
 Everything else would reach what others keep in the platform's account: files, threads, stored answers.
@@ -14,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fixieai import errors
-from fixieai.llm import providers, token_counts
+from fixieai.llm import old_completions, providers, token_counts
+from fixieai.llm.event_relay import EventRelay
 from fixieai.llm.providers import ModelId
 from fixieai.platform.usage import Tokens
 
@@ -31,13 +33,17 @@ _TOKENS_TO_THINK = 8_000
 
 @dataclass(frozen=True, slots=True)
 class OpenAICall:
-    """One call to pass on. `body` is None for GET; `hides_usage`: the caller did not ask for its usage."""
+    """One call to pass on. `body` is None for GET; `hides_usage`: the caller did not ask for its usage.
+
+    `stop` is where a completion ends that is asked for as a chat; None for calls that are what they were.
+    """
 
     method: str
     path: str
     model: str = ""
     body: Mapping[str, Any] | None = None
     hides_usage: bool = False
+    stop: tuple[str, ...] | None = None
 
     def content(self) -> bytes | None:
         return None if self.body is None else json.dumps(self.body, ensure_ascii=False).encode("utf-8")
@@ -51,6 +57,16 @@ class OpenAICall:
         )
         read = min(token_counts.of_bytes(size), _MOST_EXPECTED)
         return Tokens(self.model, read, min(written, _MOST_EXPECTED))
+
+    def relay(self) -> EventRelay:
+        """What a stream of events goes through on its way to the caller."""
+        if self.stop is None:
+            return EventRelay(hides_usage=self.hides_usage)
+        return EventRelay(hides_usage=self.hides_usage, rewrite=old_completions.event_from_chat)
+
+    def answer(self, body: bytes) -> bytes:
+        """A whole answer as the caller expects it."""
+        return body if self.stop is None else old_completions.from_chat(body, self.stop)
 
     def without_usage(self) -> "OpenAICall":
         """The same for a server that does not know how to tell of usage in a stream."""
@@ -77,10 +93,8 @@ def posted(path: str, body: object) -> OpenAICall:
         model = providers.parse_model_name(f"openai/{name}")
     except errors.ConfigurationError:
         raise errors.UnprocessableContent("model: is no name of a model") from None
-    changed = {**body, "model": model.model}
-    if model.model != name:
-        changed = _as_the_model_takes_it(changed, model)
-    return _counted(OpenAICall("POST", match["path"], model.name, changed))
+    call = OpenAICall("POST", match["path"], model.name, {**body, "model": model.model})
+    return _counted(call if model.model == name else _as_the_model_takes_it(call, model))
 
 
 def fetched(path: str) -> OpenAICall:
@@ -103,14 +117,26 @@ def _counted(call: OpenAICall) -> OpenAICall:
     return replace(call, body=asked, hides_usage=True)
 
 
-def _as_the_model_takes_it(body: dict[str, Any], model: ModelId) -> dict[str, Any]:
-    if not model.reasons:
-        return body
-    changed = {name: value for name, value in body.items() if name not in _NOT_FOR_REASONING}
-    most = _count(changed.pop("max_tokens", None))
-    if most:
-        changed["max_completion_tokens"] = most + _TOKENS_TO_THINK
-    return changed
+def _as_the_model_takes_it(call: OpenAICall, model: ModelId) -> OpenAICall:
+    """A call that names a model which is no more, as its successor takes it."""
+    body = dict(call.body or {})
+    if call.path == "completions" and model.is_chat:
+        try:
+            body, stop = old_completions.as_chat(body), body.get("stop")
+        except TypeError as error:
+            raise errors.UnprocessableContent(str(error)) from None
+        texts = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
+        call = replace(
+            call,
+            path="chat/completions",
+            stop=tuple(text for text in texts if isinstance(text, str) and text),
+        )
+    if model.reasons:
+        most = _count(body.pop("max_tokens", None))
+        body = {name: value for name, value in body.items() if name not in _NOT_FOR_REASONING}
+        if most:
+            body["max_completion_tokens"] = most + _TOKENS_TO_THINK
+    return replace(call, body=body)
 
 
 def _count(value: object) -> int | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fixieai import errors
 from fixieai.llm.event_relay import EventRelay, usage_in
 from fixieai.llm.passthrough import Passthrough, Reply
+from fixieai.llm.providers import FEW_SHOT
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform.auth import QueryCaller
 from fixieai.platform.budgets import Budget, Budgets
@@ -28,6 +29,9 @@ _CALLS_AT_ONCE = 32
 _ACCOUNT = re.compile(rb"\b(?:org|proj)[-_][A-Za-z0-9]{12,}")
 # Clients of OpenAI try again what they take for a passing failure, unless they are told not to.
 _IN_VAIN = {"x-should-retry": "false"}
+_NO_KEY = "This platform has no OpenAI key to share. Set OPENAI_API_KEY where the platform runs."
+_SWITCHED_OFF = "This platform does not share its OPENAI_API_KEY with agents."
+_OFFLINE = "This platform calls no model but the offline few-shot model, whatever its OPENAI_API_KEY."
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -44,7 +48,12 @@ class Answer:
 class OpenAIProxy:
     """Passes calls on, within the limits of who asked."""
 
-    def __init__(self, settings: ModelSettings, usage: Usage, budgets: Budgets) -> None:
+    def __init__(
+        self, settings: ModelSettings, usage: Usage, budgets: Budgets, *, is_on: bool = True
+    ) -> None:
+        self._obstacle = None if is_on else _SWITCHED_OFF
+        if settings.default_model == FEW_SHOT:
+            self._obstacle = _OFFLINE
         self._budgets = budgets
         self._upstream = Passthrough(settings)
         self._usage = usage
@@ -58,11 +67,12 @@ class OpenAIProxy:
         Raises:
             DailyLimitReached: what the person may use today is used up.
             TooManyRequests: too many of their calls are under way, or the query has used what it may.
-            ServiceUnavailable: the platform has no key.
+            ServiceUnavailable: the platform has no key, or does not share it.
             UpstreamError: OpenAI did not answer, or does not take the platform's key.
         """
-        if not self._upstream.has_key:
-            raise _no_key()
+        obstacle = self._obstacle or (None if self._upstream.has_key else _NO_KEY)
+        if obstacle is not None:
+            raise _unavailable(obstacle)
         async with contextlib.AsyncExitStack() as stack:
             self._enter(caller.user.user_id, stack)
             try:
@@ -114,7 +124,7 @@ class OpenAIProxy:
             stack.callback(bill.close)
         reply = await stack.enter_async_context(self._upstream.send(call.method, call.path, content))
         if reply.is_stream and reply.status < 400 and bill is not None:
-            bill.relay = EventRelay(hides_usage=call.hides_usage)
+            bill.relay = call.relay()
             return Answer(reply.status, reply.headers, _events(reply, bill.relay), stack.pop_all())
         if reply.status >= 400:
             return await self._refused(reply, call, caller, stack)
@@ -122,7 +132,7 @@ class OpenAIProxy:
         if bill is not None:
             bill.body = body
             await asyncio.shield(bill.close())
-        return Answer(reply.status, reply.headers, body, stack.pop_all())
+        return Answer(reply.status, reply.headers, call.answer(body), stack.pop_all())
 
     async def _admit(self, caller: QueryCaller, expected: Tokens) -> "_Bill":
         """A query that has ended has no budget any more; its token ends within minutes."""
@@ -207,11 +217,8 @@ def _tokens(value: object) -> int:
     return value if isinstance(value, int) and 0 <= value < 2**40 else 0
 
 
-def _no_key() -> errors.ServiceUnavailable:
-    error = errors.ServiceUnavailable(
-        "This platform has no OpenAI key to share. Set OPENAI_API_KEY where the platform runs, or where "
-        "the agent runs, to a key of its own."
-    )
+def _unavailable(obstacle: str) -> errors.ServiceUnavailable:
+    error = errors.ServiceUnavailable(f"{obstacle} Or set it where the agent runs, to a key of its own.")
     error.retry_after = None
     error.headers = _IN_VAIN
     return error

@@ -271,8 +271,12 @@ async def _end_cancelled(journal: Journal) -> None:
 
 async def _fail(journal: Journal, failure: Failure) -> None:
     """Ends the query with its reason; where even that cannot be stored, readers still learn of it."""
-    if journal.is_finished:
-        return
+    if not journal.is_finished:
+        await _end(journal, failure)
+    await journal.let_go()
+
+
+async def _end(journal: Journal, failure: Failure) -> None:
     line = Line(LineKind.RESPONSE, failure.message)
     try:
         await journal.finish(line, PLATFORM, failure)

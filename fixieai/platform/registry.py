@@ -127,11 +127,19 @@ class Registry:
         """
         agent = await self.find_editable(caller, agent_id)
         try:
-            said = await self._handshakes.ask(caller, agent.agent_id, await self._address(agent))
+            url = await self._address(agent)
+            said = await self._handshakes.ask(caller, agent.agent_id, url, is_hosted=agent.url is None)
         except errors.AgentUnavailable:
             await self._database.write(agents.set_unreachable, agent)
             raise
         return await self._database.write(_greet, agent, said)
+
+    def show_reachability(self, agent_id: str, url: str, is_reachable: bool) -> None:
+        """Shows whether the agent answers, in the background; nothing while it runs elsewhere, or not."""
+        owner, _, handle = agent_id.partition("/")
+        self._hosting.in_background(
+            self._database.write(agents.set_reachability, owner, handle, url, is_reachable=is_reachable)
+        )
 
     async def _address(self, agent: Agent) -> str:
         if agent.url is not None:

@@ -1,6 +1,7 @@
 """Revisions of agents: made, made current, deleted, served for a while."""
 
 import asyncio
+import logging
 import math
 import pathlib
 import time
@@ -19,6 +20,7 @@ from fixieai.storage.database import Database
 from fixieai.storage.revisions import Revision, Served, Source, Switch
 from fixieai.storage.transaction import Transaction
 
+_logger = logging.getLogger("fixieai.platform")
 ENVIRONMENTS = ("PYTHON", "NODEJS")
 _MAXIMUM_LABELS = 100
 _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
@@ -145,11 +147,14 @@ class Revisions:
         try:
             async with asyncio.timeout(self._deploy_seconds):
                 url = await self._hosting.start(agent, revision)
-                said = await self._handshakes.ask(caller, agent.agent_id, url)
+                said = await self._handshakes.ask(caller, agent.agent_id, url, is_hosted=True)
         except TimeoutError:
             problem = f"It did not start within {self._deploy_seconds:g} seconds."
         except errors.FixieError as error:
             problem = error.message
+        except Exception:
+            _logger.exception("a revision of %s could not be deployed", agent.agent_id)
+            problem = "Something went wrong on the platform's side. Its log says more."
         else:
             return await self._ready(agent, revision, said, makes_current)
         self._hosting.retire(revision.id)

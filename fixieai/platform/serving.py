@@ -68,7 +68,8 @@ def reached(home: pathlib.Path) -> Iterator[Reached]:
         return
     chosen = settings.from_environment(os.environ, home, port=0)
     # Links that it gives out are for the platform that will run here.
-    later = dataclasses.replace(chosen, public_url=chosen.public_url or constants.LOCAL_API_URL)
+    url = chosen.public_url or constants.LOCAL_API_URL
+    later = dataclasses.replace(chosen, public_url=url, takes_up_work=False)
     with background(later) as running:
         yield Reached(running.url, local_key(home))
 
@@ -85,7 +86,7 @@ def local_key(home: pathlib.Path | None = None) -> str:
 
 
 async def _make_key(chosen: Settings) -> str:
-    async with open_platform(chosen) as platform:
+    async with open_platform(dataclasses.replace(chosen, takes_up_work=False)) as platform:
         return await local_user.ensure_key(chosen.home, platform.auth)
 
 

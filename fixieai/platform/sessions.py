@@ -128,7 +128,7 @@ class Sessions:
         is_new = session is None
         if session is None:
             session = sessions.draft(await self._free_handle(caller), program.agent_id if program else None)
-        kept = await self._embeds.keep(caller.user_id, session.id, message)
+        kept = await self._embeds.keep(caller.user_id, session.id, message, is_persons=True)
         question = dataclasses.replace(kept.message, text=text)
         return self._runner.start(
             Query(caller, session, program, kept.message, question, is_new, attached=kept.new)

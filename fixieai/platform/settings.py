@@ -17,6 +17,7 @@ _Number = TypeVar("_Number", int, float)
 _PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 # Of each person with each agent.
 _STORAGE_QUOTA = Quota(keys=1_000_000, bytes=1024**3)
+_REACHED_AT = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -69,7 +70,8 @@ class Settings:
 
     `secret_key` is 32 bytes in base64; None: the home's own. `public_url` is where others reach this
     platform, without a slash at its end; None: only this machine does. `blobs` are the variables that
-    say in which bucket attachments are; without them they are in the home.
+    say in which bucket attachments are; without them they are in the home. A platform that does not
+    take up work is there for a moment: it starts no agents, and leaves alone what was under way.
     """
 
     home: pathlib.Path
@@ -77,6 +79,7 @@ class Settings:
     port: int = 8180
     may_reach_private_agents: bool = False
     may_reach_private_embeds: bool = False
+    shares_openai_key: bool = True
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
@@ -88,6 +91,7 @@ class Settings:
     public_url: str | None = None
     blobs: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    takes_up_work: bool = True
     @property
     def url(self) -> str:
         """Where people find this platform, for links."""
@@ -96,7 +100,7 @@ class Settings:
     @property
     def local_url(self) -> str:
         """Where programs on this machine find it."""
-        host = {**dict.fromkeys(("localhost", "0.0.0.0"), "127.0.0.1"), "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        host = _REACHED_AT.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
@@ -217,6 +221,7 @@ def from_environment(
         host=host,
         port=port,
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
+        shares_openai_key=environment.get("FIXIE_OPENAI_PROXY") != "0",
         limits=limits,
         daily_limits=_daily_limits(environment),
         storage_quota=_storage_quota(environment),

@@ -243,6 +243,15 @@ def set_unreachable(transaction: Transaction, agent: Agent) -> None:
     transaction.execute(_SQL["set_unreachable"], _named(agent))
 
 
+def set_reachability(
+    transaction: Transaction, owner: str, handle: str, url: str, *, is_reachable: bool
+) -> None:
+    """Whether the agent's address answers. One that is at another address, or at none, stays as it is."""
+    status = "online" if is_reachable else "unreachable"
+    params: Params = {"owner": owner, "handle": handle, "url": url, "status": status}
+    transaction.execute(_SQL["set_reachability"], params)
+
+
 def set_handshake(transaction: Transaction, agent: Agent, said: Handshake) -> Agent:
     """Keeps what the agent said of itself; it is online then.
 

@@ -149,9 +149,10 @@ def hold_bytes_of(transaction: Transaction, owner_id: int, stored: StoredEmbed, 
     return True
 
 
-def let_go(transaction: Transaction, embed_id: int, content_hash: str) -> None:
-    """Ends a hold whose embed will not be stored."""
-    transaction.execute(_SQL["hold"], {"embed_id": embed_id, "content_hash": content_hash, "until": 0})
+def let_go(transaction: Transaction, embed_ids: Sequence[int]) -> None:
+    """Ends the holds for embeds that will not be stored; for those that were, there is none."""
+    for embed_id in embed_ids:
+        transaction.execute(_SQL["let_go"], {"embed_id": embed_id})
 
 
 def abandon(transaction: Transaction, owner_id: int, session_id: int) -> None:

@@ -24,7 +24,6 @@ def test_people_and_keys_of_a_platform_that_does_not_run(fixie) -> None:
     assert re.fullmatch(r"http://127\.0\.0\.1:8180/welcome#user=ann&code=[\w-]{43}\n", added.stdout)
     assert "ann was added" in added.stderr
     assert "taken" in fixie("platform", "users", "add", "ann", code=1).stderr
-    assert "lower-case" in fixie("platform", "users", "add", "Ann", code=1).stderr
 
     key = fixie("platform", "keys", "create", "--user", "ann", "--name", "laptop")
     assert KEY.fullmatch(key.stdout)
@@ -38,7 +37,6 @@ def test_people_and_keys_of_a_platform_that_does_not_run(fixie) -> None:
         ["ann", "", "invited", "ann@example.com"],
     ]
 
-    assert "no user" in fixie("platform", "keys", "create", "--user", "bob", code=1).stderr
     fixie("platform", "keys", "revoke", key_id)
     assert fixie("platform", "keys", "list", "--user", "ann").stdout == ""
     assert "no such key" in fixie("platform", "keys", "revoke", key_id, code=1).stderr
@@ -53,6 +51,7 @@ def test_people_and_keys_of_one_that_runs(platform_cli) -> None:
     assert who_has(url, key) == "bob"
 
     assert platform_cli("platform", "users", "invite", "bob").stdout != invitation
+    assert "no user" in platform_cli("platform", "keys", "create", "--user", "nobody", code=1).stderr
     asked = platform_cli("platform", "users", "remove", "bob", answers="n\n", code=1)
     assert "Remove bob" in asked.stdout
     assert who_has(url, key) == "bob"

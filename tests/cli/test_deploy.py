@@ -3,10 +3,13 @@
 import json
 import pathlib
 import re
+import shlex
 import signal
 
 import pytest
 import requests
+
+from fixieai.client.client import FixieClient
 
 MAIN = """
 import os
@@ -70,6 +73,15 @@ def test_what_is_deployed_answers_and_what_is_sent_is_listed(platform_cli, parro
     assert revision["metadata"]["fixie.ai/client"] == "python-cli"
     assert show(platform_cli, "Runs") == ["PYTHON"]
     assert show(platform_cli, "Published") == ["False"]
+
+
+def test_a_question_that_the_agent_answers_is_suggested(platform_cli, parrot):
+    (parrot / "main.py").write_text(
+        "import fixieai\nagent = fixieai.StandaloneAgent(lambda query: 'hi', sample_queries=['Say \"hi\"'])\n"
+    )
+    done = platform_cli("deploy", str(parrot))
+    (command,) = re.findall(r"^Try: fixie (.*)", done.stdout, re.MULTILINE)
+    assert platform_cli(*shlex.split(command)).stdout == "hi\n"
 
 
 def test_at_a_terminal_one_sees_how_much_is_sent_and_ctrl_c_ends_the_waiting(
@@ -198,6 +210,20 @@ def test_an_agent_for_node_is_packed_by_npm(platform_cli, parrot):
     done = platform_cli("deploy", str(parrot))
     assert "package/index.js" in done.stderr
     assert ask(platform_cli) == "from node"
+
+
+def test_an_agent_that_was_renamed_is_served_and_deployed_under_its_new_name(platform_cli, parrot):
+    platform_cli("deploy", str(parrot))
+    key = platform_cli("platform", "key").stdout.strip()
+    client = FixieClient(key, api_url=platform_cli.variables["FIXIE_API_URL"])
+    client.get_agent("parrot").update_agent(new_handle="macaw")
+    agent = platform_cli.start("serve", "--no-reload", "--port", "0", folder=parrot)
+    agent.wait_for("local/macaw is served at")
+    assert ask(platform_cli, agent="macaw") == "first hello hi"
+    agent.stop()
+    assert "Deployed local/macaw" in platform_cli("deploy", str(parrot)).stdout
+    assert ask(platform_cli) == "first hello hi"
+    platform_cli("agent", "delete", "macaw")
 
 
 def test_serving_stands_in_for_what_is_deployed(platform_cli, parrot, look_until):

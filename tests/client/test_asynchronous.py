@@ -14,7 +14,7 @@ from fixieai.client.session import Session
 STORED = {"handle": "calm-blue-fox", "name": None, "frontendAgentId": None}
 # What reads what is known, what has another form, and what a program of one thread alone needs.
 NOT_AWAITED = {"clone", "close", "url", "gqlclient", "get_agent_page_url"}
-OTHER_FORM = {"get_all", "get", "put", "delete", "post_query", "page_with_code"}
+OTHER_FORM = {"get_all", "get", "put", "delete", "post_repeatable", "page_with_code"}
 
 
 def _methods(kind: type) -> set[str]:

@@ -81,8 +81,16 @@ def test_an_organisation_owns_agents_too(user, company):
 
 
 def test_func_url_is_taken_with_a_warning(user):
+    url = user.get_agent("echo").get_metadata()["url"]
     with pytest.warns(DeprecationWarning, match="func_url"):
-        made = user.create_agent("old", func_url=user.get_agent("echo").get_metadata()["url"])
+        made = user.create_agent("old", func_url=url)
+    assert made.func_url == url
+    made.delete_agent()
+
+
+def test_an_agent_may_be_made_before_it_is_served(user):
+    made = user.create_agent("early", query_url="http://127.0.0.1:9", published=True)
+    assert (made.query_url, made.published, made.status) == ("http://127.0.0.1:9", True, "unreachable")
     made.delete_agent()
 
 

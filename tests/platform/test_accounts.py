@@ -1,5 +1,6 @@
 """People of a platform: added, invited, given keys, kept apart, removed."""
 
+import dataclasses
 import pathlib
 import time
 import urllib.parse
@@ -12,10 +13,12 @@ import requests
 import fixieai
 from fixieai import errors, testing
 from fixieai.platform import serving
+from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.app import open_platform
 from fixieai.platform.auth import FRESH_SECONDS, Caller
 from fixieai.platform.settings import Settings, from_environment
 from fixieai.storage import users
+from fixieai.web import egress
 
 PASSWORD = "correct horse battery"
 
@@ -383,3 +386,33 @@ def test_an_agent_acts_for_who_asks(
     ]
     own.call("DELETE", "/api/users/bob")
     assert answers(ann) == "That was number 4."
+
+
+def test_where_others_come_in_no_agent_is_an_address_of_this_machine(tmp_path: pathlib.Path) -> None:
+    """Whoever names one would have the platform ask what only this machine can reach."""
+    with testing.platform() as local:
+        own = local.url
+        for may, expected in ((False, 403), (True, 200)):
+            home = tmp_path / str(may)
+            chosen = Settings(
+                home=home, port=0, public_url="https://fixie.example.com", may_reach_private_agents=may
+            )
+            with serving.background(chosen) as running:
+                answer = requests.put(
+                    running.url + "/api/agents/local/inside",
+                    json={"url": f"{own}/healthz"},
+                    headers=bearer(serving.local_key(home)),
+                    timeout=30,
+                )
+                assert answer.status_code == expected, answer.text
+
+
+async def test_agents_that_run_here_are_reached_here() -> None:
+    with testing.platform() as local:
+        strict, open_to_here = egress.EgressPolicy(), egress.EgressPolicy(allow_loopback=True)
+        caller = AgentCaller(egress.build_session(strict), egress.build_session(open_to_here))
+        address = AgentAddress("ann/x", f"{local.url}/healthz", "token", 5)
+        with pytest.raises(errors.Forbidden):
+            await caller.handshake(address)
+        assert await caller.handshake(dataclasses.replace(address, is_hosted=True)) is None
+        await caller.close()

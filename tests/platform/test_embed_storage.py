@@ -1,6 +1,7 @@
 """Where the bytes of attachments are: also in a bucket, and also after the platform was killed."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import pathlib
@@ -14,10 +15,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 import requests
 
+import fixieai
 from fixieai import errors, testing
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
-from fixieai.platform.settings import Settings
+from fixieai.platform.settings import DailyLimits, Settings
 from fixieai.storage.blobs import open_blobs
 
 CONTENT = b"kept elsewhere"
@@ -115,3 +117,23 @@ def test_bytes_that_were_stored_for_nothing_go_at_the_next_start(tmp_path: pathl
         assert not file.exists()
         _, url = upload(platform)
         assert requests.get(url, timeout=10).content == CONTENT
+
+
+def test_bytes_of_a_question_that_was_refused_are_not_kept(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "blobs" / "embeds" / HASH[:2] / HASH[2:]
+    models, limits = ModelSettings(default_model="few-shot"), DailyLimits(queries=1)
+    settings = Settings(home=tmp_path, port=0, models=models, daily_limits=limits)
+    uri = f"data:text/plain;base64,{base64.b64encode(CONTENT).decode()}"
+    message = {"text": "Read #report", "embeds": {"report": {"content_type": "text/plain", "uri": uri}}}
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(serving.background(settings))
+        platform = testing.Platform(running.url, serving.local_key(tmp_path), stack)
+        platform.serve(fixieai.StandaloneAgent(lambda query: "seen"), "reader")
+        session = platform.call("POST", "/api/agents/reader", {"message": message})["session"]
+        platform.call("DELETE", f"/api/sessions/{session}")
+        with pytest.raises(requests.HTTPError, match="429"):
+            platform.call("POST", "/api/agents/reader", {"message": message})
+        deadline = time.monotonic() + 5  # it is told before it is tidied up
+        while file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not file.exists()

@@ -373,3 +373,28 @@ def test_the_same_bytes_come_and_go_in_many_sessions_at_once(http, home: pathlib
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         assert all(pool.map(come_and_go, range(60)))
     assert not stored_files(home) & {hashlib.sha256(content).hexdigest() for content in contents}
+
+
+@pytest.mark.parametrize(
+    "uri", ["data:text/plain;base64,a*b", "data:nothing", "http:/\0/x", "https://example.com/" + "x" * 9000]
+)
+def test_an_embed_of_an_agent_that_cannot_be_used_is_one_without_content(http, platform, uri: str) -> None:
+    def odd(query: fixieai.Message) -> fixieai.Message:
+        return fixieai.Message("odd", {"k\0ey" * 100: fixieai.Embed("text/\0plain" + "x" * 999, uri)})
+
+    platform.serve(fixieai.StandaloneAgent(odd), "odd")
+    session = new_session(http, "odd")
+    answer = ask(http, "Odd", {}, session, "odd")
+    assert answer["message"]["text"] == "odd"
+    assert [each["uri"] for each in answer["message"]["embeds"].values()] == [""]
+    assert [each["content_type"] for each in answer["message"]["embeds"].values()] == [
+        "application/octet-stream"
+    ]
+    assert listed(http, session) == []
+
+
+def test_a_question_full_of_keys_is_a_question(http) -> None:
+    session = new_session(http)
+    upload(http, session, "report", b"x")
+    answer = ask(http, "Read #report " + " ".join(f"#z{number}" for number in range(20_000)), {}, session)
+    assert answer["error"] is None

@@ -20,7 +20,8 @@ import requests
 import fixieai
 from fixieai import testing
 from fixieai.llm.settings import ModelSettings
-from fixieai.platform.settings import DailyLimits, QueryLimits
+from fixieai.platform import serving
+from fixieai.platform.settings import DailyLimits, QueryLimits, Settings
 from fixieai.testing import embeddings
 from fixieai.testing.model_server import BreaksOff, Fails, Garbage, Hangs, ModelServer, Says, Script
 
@@ -67,8 +68,8 @@ class Agent:
 def proxied(script: Script, key: str | None = KEY, **limits: object) -> Iterator[tuple[Agent, ModelServer]]:
     query_limits = QueryLimits(tokens=limits.pop("query_tokens", None))  # type: ignore[arg-type]
     with ModelServer(script, models=("scripted", "other")) as server:
-        variables = {"OPENAI_BASE_URL": server.base_url, "FIXIE_DEFAULT_MODEL": "few-shot"}
-        variables |= {"FIXIE_LLM_TOTAL_SECONDS": "2"} | ({"OPENAI_API_KEY": key} if key else {})
+        variables = {"OPENAI_BASE_URL": server.base_url, "FIXIE_LLM_TOTAL_SECONDS": "2"}
+        variables |= {"OPENAI_API_KEY": key} if key else {}
         models = ModelSettings.from_environment(variables)
         with testing.platform(models, query_limits, DailyLimits(**limits)) as platform:  # type: ignore[arg-type]
             agent = Agent(platform)
@@ -192,6 +193,23 @@ def test_a_model_that_is_no_more_is_replaced_by_one_that_gets_what_it_takes() ->
     assert body["max_completion_tokens"] > 100
 
 
+def test_a_completion_of_a_model_that_is_no_more_becomes_a_chat() -> None:
+    with proxied([Says("there was a tree\nQ: and then", usage=(9, 4))]) as (agent, server):
+        client = agent.client()
+        options: Any = {"model": "text-davinci-003", "prompt": "Once upon a time", "max_tokens": 5}
+        whole = client.completions.create(**options, stop=["\nQ:"], temperature=0.7)
+        streamed = list(client.completions.create(**options, stream=True))
+        with pytest.raises(openai.UnprocessableEntityError, match="one text"):
+            client.completions.create(model="text-davinci-003", prompt=["one", "two"])
+        assert agent.used() == 26
+
+    assert [request.path for request in server.requests] == ["/v1/chat/completions"] * 2
+    assert server.requests[0].body["messages"][-1] == {"role": "user", "content": "Once upon a time"}
+    assert (whole.object, whole.choices[0].text) == ("text_completion", "there was a tree")
+    assert "".join(chunk.choices[0].text for chunk in streamed) == "there was a tree\nQ: and then"
+    assert streamed[-1].choices[0].finish_reason == "stop"
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -266,6 +284,37 @@ def test_what_an_agent_asks_by_itself_counts_for_the_query_it_answers() -> None:
         for _ in range(2):
             assert agent.platform.ask("writer", "Write").text == "asked once"
         assert len(server.requests) == 2
+
+
+def test_the_offline_platform_calls_nobody() -> None:
+    with ModelServer([Says("Hello")]) as server:
+        variables = {
+            "OPENAI_BASE_URL": server.base_url,
+            "OPENAI_API_KEY": KEY,
+            "FIXIE_DEFAULT_MODEL": "few-shot",
+        }
+        with testing.platform(ModelSettings.from_environment(variables)) as platform:
+            agent = Agent(platform)
+            agent.serve()
+            with pytest.raises(openai.InternalServerError, match="offline"):
+                ask(agent.client())
+            agent.clients[0].close()
+    assert server.requests == []
+
+
+def test_a_platform_need_not_share_its_key(tmp_path: pathlib.Path) -> None:
+    settings = Settings(
+        home=tmp_path,
+        port=0,
+        models=ModelSettings(keys={"openai": KEY}, base_urls={"openai": "http://127.0.0.1:9/v1"}),
+        shares_openai_key=False,
+    )
+    with serving.background(settings) as running, contextlib.ExitStack() as stack:
+        agent = Agent(testing.platforms.Platform(running.url, serving.local_key(tmp_path), stack))
+        agent.serve()
+        with pytest.raises(openai.InternalServerError, match="does not share"):
+            ask(agent.client())
+        agent.clients[0].close()
 
 
 def test_without_a_key_the_platform_says_what_to_do() -> None:

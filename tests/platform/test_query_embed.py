@@ -123,6 +123,8 @@ REFUSED = [Calls([("fixie_query_embed", ASK)]), Says("I cannot tell.")]
         (b"Total: 42 dollars", "text/plain", "Total: 42 dollars"),
         ("Preis: 42 €".encode("latin-1", "replace"), "text/plain; charset=latin-1", "Preis: 42 ?"),
         ("Total: 42 €".encode("utf-16"), "text/plain", "Total: 42 €"),
+        ("Total: 42 €".encode("cp1252"), 'text/plain; charset="windows-1252"', "Total: 42 €"),
+        (b"Total: 42 \xff", "text/plain; charset=punycode", "Total: 42 \ufffd"),
         (b"item,price\nbread,40\nmilk,2\n", "text/csv", "item,price\n  bread,40\n  milk,2"),
         (b'{"total": 42}', "application/json", '{"total": 42}'),
         (b"Total: 42 dollars", "application/octet-stream", "Total: 42 dollars"),

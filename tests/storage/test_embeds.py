@@ -113,5 +113,5 @@ def test_bytes_are_needed_while_somebody_is_about_to_use_them(
     assert not embeds.is_needed(transaction, HASH)
     embeds.hold(transaction, coming.id, HASH)
     assert embeds.is_needed(transaction, HASH)
-    embeds.let_go(transaction, coming.id, HASH)
+    embeds.let_go(transaction, [coming.id])
     assert not embeds.is_needed(transaction, HASH)

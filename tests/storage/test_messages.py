@@ -113,3 +113,69 @@ def test_a_long_session_costs_no_more_than_a_short_one(
         ]
 
     assert costs(long) == costs(short)
+
+
+def _several(transaction: SqliteTransaction, owner_id: int) -> list[Query]:
+    found = [_query(transaction, owner_id, f"s{number}") for number in range(5)]
+    for number, query in enumerate(found):
+        _fill(transaction, owner_id, query, number)
+    return found
+
+
+def test_the_newest_of_many_sessions_in_one_look(transaction: SqliteTransaction, ann: int) -> None:
+    asked = _several(transaction, ann)
+
+    found = messages.newest(transaction, ann, [query.session_id for query in asked], 2, 100)
+
+    positions = [[m.position for m in found if m.session_id == query.session_id] for query in asked]
+    assert positions == [[1], [1, 2], [2, 3], [3, 4], [4, 5]]
+    assert len(messages.newest(transaction, ann, [query.session_id for query in asked], 2, 4)) == 4
+
+
+def test_a_page_of_many_sessions_in_one_look(transaction: SqliteTransaction, ann: int) -> None:
+    asked = _several(transaction, ann)
+
+    found = messages.pages(transaction, ann, [query.session_id for query in asked], (1, 3), 100)
+
+    positions = [[m.position for m in found if m.session_id == query.session_id] for query in asked]
+    assert positions == [[], [2], [2, 3], [2, 3], [2, 3]]
+
+
+def test_of_many_sessions_only_the_owners_are_looked_at(
+    transaction: SqliteTransaction, ann: int, bob: int
+) -> None:
+    query = _query(transaction, ann)
+
+    assert messages.newest(transaction, bob, [query.session_id], 5, 100) == []
+    assert messages.pages(transaction, bob, [query.session_id], (0, 5), 100) == []
+    assert messages.of_ids(transaction, bob, [query.id]) == []
+    assert messages.exchange(transaction, bob, query.session_id, query.id) == []
+    assert [message.id for message in messages.of_ids(transaction, ann, [query.id, 7])] == [query.id]
+
+
+def test_the_newest_cost_the_same_in_sessions_short_and_long(
+    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
+) -> None:
+    short, long = _query(transaction, ann, "short"), _query(transaction, ann, "long")
+    _fill(transaction, ann, short, 20)
+    _fill(transaction, ann, long, 2_000)
+
+    costs = [
+        _steps(connection, lambda query=query: messages.newest(transaction, ann, [query.session_id], 10, 100))
+        for query in (short, long)
+    ]
+
+    assert costs[1] < 1.2 * costs[0]
+
+
+def test_an_exchange_is_what_was_asked_and_answered(transaction: SqliteTransaction, ann: int) -> None:
+    first = _query(transaction, ann)
+    _fill(transaction, ann, first, 3)
+    assert [m.type for m in messages.exchange(transaction, ann, first.session_id, first.id)] == ["query"]
+    queries.finish(transaction, ann, first.id, "answered", NewMessage("response", "12"), None)
+    second = queries.begin(transaction, ann, first.session_id, None, NewMessage("query", "Again"))
+    queries.finish(transaction, ann, second.id, "answered", NewMessage("response", "13"), None)
+
+    for query, texts in ((first, ["Roll a d20", "12"]), (second, ["Again", "13"])):
+        found = messages.exchange(transaction, ann, query.session_id, query.id)
+        assert [message.text for message in found] == texts

@@ -45,3 +45,12 @@ def test_sql_exists_only_here() -> None:
             assert not re.search(r"\b(INSERT INTO|DELETE FROM|SELECT \w+ FROM)\b", path.read_text("utf-8")), (
                 path
             )
+
+
+def test_a_list_becomes_parameters_of_few_different_numbers() -> None:
+    sql, params = statements.with_list("SELECT x FROM t WHERE x IN (:ids) AND y = :y", "ids", [7, 8, 9])
+
+    assert sql == "SELECT x FROM t WHERE x IN (:ids_0, :ids_1, :ids_2, :ids_3) AND y = :y"
+    assert params == {"ids_0": 7, "ids_1": 8, "ids_2": 9, "ids_3": 9}
+    texts = {statements.with_list("IN (:ids)", "ids", list(range(1, count)))[0] for count in range(2, 1001)}
+    assert len(texts) == 11

@@ -36,10 +36,9 @@ def find(client: FixieClient, path: str | None) -> Agent:
 
 
 def id_of(client: FixieClient, agent: Agent, config: AgentConfig) -> str:
-    """`owner/handle` of an agent, which may have been renamed, or is still to be made."""
-    if agent.valid:
-        return str(agent.get_metadata()["agentId"])
-    return f"{config.owner or client.get_current_username()}/{config.handle}"
+    """`owner/handle` of an agent, which may have been renamed since, or is still to be made."""
+    owner = agent.owner or config.owner or client.get_current_username()
+    return f"{owner}/{agent.handle or config.handle}"
 
 
 def create_or_update(agent: Agent, config: AgentConfig) -> None:

@@ -6,6 +6,7 @@ current again a few seconds later.
 
 import contextlib
 import threading
+import time
 from collections.abc import Mapping
 
 from fixieai import errors
@@ -13,6 +14,8 @@ from fixieai.client.client import FixieClient
 
 LEASE_SECONDS = 15
 _RENEWAL_SECONDS = 5.0
+_LEAVING_SECONDS = 10.0
+_SECONDS_BETWEEN_TRIES = 2.0
 
 
 class Place:
@@ -29,29 +32,51 @@ class Place:
         self._renewer = threading.Thread(target=self._renew_for_ever, daemon=True)
         self.problem: str | None = None
 
-    def register(self, url: str) -> None:
+    def register(self, url: str, *, patience_seconds: float = 0) -> None:
         """Lets the platform shake hands with the agent at `url`, and keeps it there from now on.
+
+        Tries again for `patience_seconds` while the platform does not reach it.
 
         Raises:
             UpstreamError: the handshake failed; the agent is where it was.
         """
-        with self._lock:
-            self._register(url)
-            self._url = url
-            self.problem = None
-        if not self._renewer.is_alive():
+        until = time.monotonic() + patience_seconds
+        while True:
+            try:
+                self._register(url)
+                break
+            except errors.UpstreamError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        self.problem = None
+        if self._renewer.ident is None:
             self._renewer.start()
 
     def leave(self) -> None:
-        """What was current before is so again, unless another program serves the agent meanwhile."""
+        """What was current before is so again, unless another program serves the agent meanwhile.
+
+        Takes 10 seconds at most: a platform that does not answer finds out by itself.
+        """
         self._ended.set()
+        leaving = threading.Thread(target=self._release, daemon=True)
+        leaving.start()
+        leaving.join(_LEAVING_SECONDS)
+
+    def _release(self) -> None:
         with self._lock, contextlib.suppress(errors.FixieError):  # the platform is gone, or stopping
             agent = self._client.get_agent(self._agent_id)
             if self._url is not None and agent.valid and agent.get_metadata().get("url") == self._url:
                 agent.register(None)
-            self._url = None
 
     def _register(self, url: str) -> None:
+        with self._lock:
+            if self._ended.is_set():  # a tunnel moved while we were leaving
+                return
+            self._say(url)
+            self._url = url
+
+    def _say(self, url: str) -> None:
         self._client.get_agent(self._agent_id).register(url, lease_seconds=LEASE_SECONDS, **self._about)
 
     def _renew_for_ever(self) -> None:
@@ -65,7 +90,7 @@ class Place:
             self._client.renew_lease(self._agent_id, url, LEASE_SECONDS)
         except errors.NotFound:  # this machine slept, or the platform was away for too long
             with contextlib.suppress(errors.FixieError):  # not now: in five seconds
-                self._register(url)
+                self._say(url)
         except errors.Conflict as conflict:
             self.problem = str(conflict)
             self._url = None

@@ -122,8 +122,8 @@ def _read(tunnel: Tunnel, addresses: "queue.Queue[str]") -> None:
 def _follow(agent: ServedAgent, addresses: "queue.Queue[str]") -> None:
     while True:
         address = addresses.get()
-        if address != agent.url:
-            with contextlib.suppress(errors.FixieError):  # the lease says so soon enough
+        while address != agent.url and addresses.empty():
+            with contextlib.suppress(errors.FixieError):  # not yet: until there is a newer one
                 agent.move(address)
                 click.echo(f"{agent.agent_id} is served at {address} now.")
 

@@ -18,6 +18,7 @@ from fixieai.web import server
 
 _LOADER = "fixieai.cli.agent.loader"
 _LOAD_SECONDS = 60.0
+_TUNNEL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class ServedAgent:
         self._listening = listening
         self._log = log
         self._callers_of = callers_of
-        owner = source.config.owner or client.get_current_username()
-        self.agent_id = f"{owner}/{source.config.handle}"
+        known = client.get_agent(source.config.agent_id)
+        self.agent_id = deployed_agent.id_of(client, known, source.config)
         self.url = server.url_of(listening)
         self._child: processes.Child | None = None
         self._place = Place(client, self.agent_id, _about(source.config))
@@ -117,12 +118,13 @@ class ServedAgent:
         """
         if self._child is None or self._child.wait_until_ready(_LOAD_SECONDS) is None:
             raise errors.AgentUnavailable(f"{self.agent_id} could not be started")
-        self._place.register(self.url)
+        # The name of a tunnel that was just opened is not known everywhere at once.
+        self._place.register(self.url, patience_seconds=_TUNNEL_SECONDS if self._callers_of else 0)
         self.registrations += 1
 
     def move(self, url: str) -> None:
         """The platform finds the agent at `url` from now on. Raises as `register`."""
-        self._place.register(url)
+        self._place.register(url, patience_seconds=_TUNNEL_SECONDS)
         self.url = url
 
     def sample_query(self) -> str | None:

@@ -5,11 +5,13 @@ What an agent answers is untrusted: it is read with byte and time limits and par
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import aiohttp
 import pydantic
@@ -26,36 +28,55 @@ _MAXIMUM_HANDSHAKE_BYTES = 2 * 1024 * 1024
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
 _NO_HANDSHAKE = (404, 405, 501)
+ReachabilityReport: TypeAlias = Callable[[str, str, bool], None]
 _MESSAGE_ADAPTER = pydantic.TypeAdapter(Message)
 
 
 @dataclass(slots=True)
 class _Circuit:
-    """Consecutive failures to reach one address. While open, calls to it fail at once."""
+    """Consecutive failures to reach one address. While open, calls to it fail at once.
+
+    `is_known_good`: the last call reached it, and that was reported.
+    """
 
     failures: int = 0
     open_until: float = 0.0
+    is_known_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentAddress:
-    """One agent as one person's query reaches it. `seconds` bounds each call in all."""
+    """One agent as one person's query reaches it. `seconds` bounds each call in all.
+
+    `is_hosted`: the address is not its owner's choice, but that of a process of this platform.
+    """
 
     agent_id: str
     url: str
     token: str
     seconds: float
+    is_hosted: bool = False
 
 
 class AgentCaller:
-    """Keeps one pool of connections to all agents."""
+    """Keeps one pool of connections to all agents, and one to those that run here.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    Only the first one goes by what addresses owners may choose.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, hosted: aiohttp.ClientSession) -> None:
         self._session = session
+        self._hosted = hosted
         self._circuits: dict[str, _Circuit] = {}
+        self._report: ReachabilityReport | None = None
+
+    def report_to(self, report: ReachabilityReport) -> None:
+        """`report(agent_id, url, is_reachable)` learns when an agent's address answers again, or no more."""
+        self._report = report
 
     async def close(self) -> None:
         await self._session.close()
+        await self._hosted.close()
 
     async def handshake(self, agent: AgentAddress) -> metadata.AgentMetadata | None:
         """What the agent says of itself, or None where it has no handshake.
@@ -63,7 +84,7 @@ class AgentCaller:
         Raises:
             AgentUnavailable: it could not be reached, or what it answered cannot be used.
         """
-        limited = AgentAddress(agent.agent_id, agent.url, agent.token, _HANDSHAKE_SECONDS)
+        limited = dataclasses.replace(agent, seconds=_HANDSHAKE_SECONDS)
         async with self._exchange(limited, "GET", "/", None, "") as response:
             if response.status in _NO_HANDSHAKE:
                 return None
@@ -114,12 +135,11 @@ class AgentCaller:
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
         url = egress.check_url(agent.url.rstrip("/") + path)
+        session = self._hosted if agent.is_hosted else self._session
         try:
             async with (
                 asyncio.timeout(agent.seconds),
-                self._session.request(
-                    method, url, data=body, headers=headers, allow_redirects=False
-                ) as response,
+                session.request(method, url, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 yield response
         except TimeoutError as error:
@@ -127,16 +147,25 @@ class AgentCaller:
                 f"The agent {agent.agent_id} did not answer within {agent.seconds:g} seconds."
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            _count_failure(circuit)
+            self._count_failure(agent, circuit)
             raise errors.AgentUnavailable(_unreachable(agent)) from error
         else:
             circuit.failures = 0
+            if not circuit.is_known_good:
+                circuit.is_known_good = True
+                self._tell(agent, is_reachable=True)
 
+    def _count_failure(self, agent: AgentAddress, circuit: _Circuit) -> None:
+        circuit.is_known_good = False
+        circuit.failures += 1
+        if circuit.failures >= _FAILURES_TO_OPEN:
+            circuit.open_until = time.monotonic() + _OPEN_SECONDS
+        if circuit.failures == _FAILURES_TO_OPEN:
+            self._tell(agent, is_reachable=False)
 
-def _count_failure(circuit: _Circuit) -> None:
-    circuit.failures += 1
-    if circuit.failures >= _FAILURES_TO_OPEN:
-        circuit.open_until = time.monotonic() + _OPEN_SECONDS
+    def _tell(self, agent: AgentAddress, *, is_reachable: bool) -> None:
+        if self._report is not None and not agent.is_hosted:
+            self._report(agent.agent_id, agent.url, is_reachable)
 
 
 def _unreachable(agent: AgentAddress) -> str:

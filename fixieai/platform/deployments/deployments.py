@@ -44,7 +44,7 @@ class Deployments:
         """
         limits = settings.deployments
         self._blobs = blobs.area(_AREA)
-        self._most = limits.processes
+        self.most_at_once = limits.processes
         self._timing = timing or Timing(hung=settings.limits.agent_seconds + 15)
         try:
             self._workshop = Workshop(
@@ -113,7 +113,7 @@ class Deployments:
             return await deployed.url()
         except NotRunning as error:
             raise errors.AgentUnavailable(
-                f"The agent {agent_id} is not running: {error}. Its owner finds more in its log."
+                f"The agent {agent_id} is not running: {error.for_all}. Its owner finds more in its log."
             ) from error
 
     @contextlib.contextmanager
@@ -185,7 +185,7 @@ class Deployments:
         Raises:
             ServiceUnavailable: all are at work.
         """
-        if len(self._deployed) < self._most:
+        if len(self._deployed) < self.most_at_once:
             return
         idle = [
             deployed
@@ -194,7 +194,7 @@ class Deployments:
         ]
         if not idle:
             raise errors.ServiceUnavailable(
-                f"All {self._most} agents that this platform runs at once are at work."
+                f"All {self.most_at_once} agents that this platform runs at once are at work."
             )
         self._stop(min(idle, key=lambda deployed: deployed.last_use), removes=False)
 

@@ -41,6 +41,10 @@ _LOG_BYTES_PER_SECOND = 1024 * 1024
 _MIB = 1024 * 1024
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _KILL_ROUNDS = 500
+# Of everything that this user of the machine runs: it bounds what forks faster than a keeper looks.
+_PROCESSES_OF_USER = 8192
+# What programs compute does not keep the platform from answering.
+_NICE = 5
 _GRACE_SECONDS = 3.0
 
 
@@ -217,6 +221,7 @@ def become(command: dict[str, Any], output: int) -> NoReturn:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)  # Python ignores them, and that would be inherited
         limit(command)
+        os.nice(_NICE)
         os.chdir(command["folder"])
         os.execve(  # noqa: S606 - no shell is what is wanted
             command["arguments"][0], command["arguments"], command["variables"]
@@ -234,6 +239,7 @@ def limit(command: dict[str, Any]) -> None:
         (resource.RLIMIT_FSIZE, command["file_mib"] * _MIB),
         (resource.RLIMIT_NOFILE, command["files"]),
         (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, _PROCESSES_OF_USER),
     )
     for kind, wanted in limits:
         hard = resource.getrlimit(kind)[1]
@@ -280,11 +286,11 @@ def content_of(path: str) -> bytes:
 
 
 def own_bytes(pid: int) -> int:
-    """The same, of what it shares with other processes its part."""
+    """The same, of what it shares with other processes its part. A process may forbid to look: then all."""
     for line in content_of(f"/proc/{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
-    return 0
+    return resident_bytes(pid)
 
 
 def main() -> None:

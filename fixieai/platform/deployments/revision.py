@@ -20,6 +20,7 @@ from fixieai.storage.blobs import Blobs
 
 # Loading code is work for the processor. What takes longer than this mostly waits for something.
 _SECONDS_OF_A_TURN = 5.0
+_UNPREPARED = "its package could not be prepared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class DeployedRevision:
         self.environment: pathlib.Path | None = None
         self.failed_at: float | None = None
         self.last_use = time.monotonic()
-        self._problem: str | None = None
+        self._problem: NotRunning | None = None
         self._workshop = workshop
         self._timing = timing
         self._supervisor: Supervisor | None = None
@@ -161,10 +162,14 @@ class DeployedRevision:
         """
         if not self._starting.done():
             await asyncio.wait({self._starting})
-        if self._supervisor is None or self._problem is not None or self._starting.cancelled():
-            raise NotRunning(self._problem or "it was stopped")
-        self._starting.result()
-        return await self._supervisor.url()
+        if self._problem is not None:
+            raise NotRunning(str(self._problem), self._problem.for_all)
+        if self._starting.cancelled():
+            raise NotRunning("it was stopped")
+        supervisor = self._starting.result()
+        if supervisor is None:
+            raise RuntimeError("neither a program nor a reason why there is none")
+        return await supervisor.url()
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends the program, whatever it is at."""
@@ -173,24 +178,25 @@ class DeployedRevision:
         if self._supervisor is not None:
             await self._supervisor.stop(grace_seconds)
 
-    async def _start(self, turn: asyncio.Semaphore, former: asyncio.Task[None] | None) -> None:
+    async def _start(self, turn: asyncio.Semaphore, former: asyncio.Task[None] | None) -> Supervisor | None:
         if former is not None:
             await asyncio.wait({former})
         try:
-            launch = await self._prepared()
-            self.environment = launch.environment
-            async with turn:
-                self._supervisor = Supervisor(launch.command, self._timing, takes_socket=launch.takes_socket)
-                await self._supervisor.settled(_SECONDS_OF_A_TURN)
-            await self._supervisor.url()
+            return await self._launched(turn)
         except NotRunning as error:
-            self._problem = str(error)
-            self.failed_at = time.monotonic()
-
-    async def _prepared(self) -> Launch:
-        try:
-            return await self._workshop.prepare(self.deployment)
+            self._problem = error
         except errors.FixieError as error:
-            raise NotRunning(error.message.removesuffix(".")) from error
+            self._problem = NotRunning(error.message.removesuffix("."), _UNPREPARED)
         except OSError as error:
-            raise NotRunning(f"its files cannot be written: {error.strerror}") from error
+            self._problem = NotRunning(f"its files cannot be written: {error.strerror}", _UNPREPARED)
+        self.failed_at = time.monotonic()
+        return None
+
+    async def _launched(self, turn: asyncio.Semaphore) -> Supervisor:
+        launch = await self._workshop.prepare(self.deployment)
+        self.environment = launch.environment
+        async with turn:
+            self._supervisor = Supervisor(launch.command, self._timing, takes_socket=launch.takes_socket)
+            await self._supervisor.settled(_SECONDS_OF_A_TURN)
+        await self._supervisor.url()
+        return self._supervisor

@@ -41,7 +41,14 @@ class Timing:
 
 
 class NotRunning(Exception):
-    """The program does not run; the text is why, as the end of a sentence."""
+    """The program does not run; the text is why, as the end of a sentence.
+
+    `for_all` says it to people who are not to know what an installer printed.
+    """
+
+    def __init__(self, text: str, for_all: str | None = None) -> None:
+        super().__init__(text)
+        self.for_all = for_all or text
 
 
 class Supervisor:

@@ -62,6 +62,8 @@ def agent_json(agent: Agent) -> dict[str, Any]:
         "owner": {"username": agent.owner} if of_user else {"handle": agent.owner, "name": agent.owner_name},
         "type": agent.type,
         "url": agent.url if agent.is_editable else None,
+        "queryUrl": agent.query_url if agent.is_editable else None,
+        "funcUrl": agent.func_url if agent.is_editable else None,
         "environment": agent.environment,
         "currentRevisionId": str(current) if current is not None and agent.is_editable else None,
         "status": agent.status,

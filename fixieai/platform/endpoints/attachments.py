@@ -6,8 +6,8 @@ import pathlib
 import re
 import tempfile
 import urllib.parse
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import IO, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -119,23 +119,27 @@ async def upload_embed(request: Request, caller: Caller) -> Response:
 @contextlib.asynccontextmanager
 async def _received(request: Request) -> AsyncIterator[bytes | pathlib.Path]:
     """The body: in memory while it is small, else in a file until the block ends."""
-    beginning = bytearray()
-    with contextlib.ExitStack() as stack:
-        file: Any = None
+    received = bytearray()
+    with _no_room(), contextlib.ExitStack() as stack:
+        file: IO[bytes] | None = None
         async for piece in request.stream():
-            beginning += piece
-            if len(beginning) < _IN_MEMORY_BYTES:
-                continue
-            if file is None:
-                file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="fixie-upload-"))
-            file.write(beginning)  # into the page cache: quicker than asking a thread to
-            beginning.clear()
-        if file is None:
-            yield bytes(beginning)
-            return
-        file.write(beginning)
-        file.flush()
-        yield pathlib.Path(file.name)
+            received += piece
+            if len(received) >= _IN_MEMORY_BYTES:
+                file = file or stack.enter_context(tempfile.NamedTemporaryFile(prefix="fixie-upload-"))
+                file.write(received)  # into the page cache: quicker than asking a thread to
+                received.clear()
+        if file is not None:
+            file.write(received)
+            file.flush()
+        yield pathlib.Path(file.name) if file else bytes(received)
+
+
+@contextlib.contextmanager
+def _no_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise errors.StorageFull("The platform has no room to receive this file.") from error
 
 
 async def send_attachment(request: Request) -> Response:

@@ -17,7 +17,8 @@ MAXIMUM_COST = 25_000
 # A question to an agent may stand in the text itself.
 _MAXIMUM_CHARACTERS = 300_000
 _MAXIMUM_COMMENTS = 500
-_REMEMBERED_CHARACTERS = 256 * 1024
+# Some 12 MiB when they are parsed.
+_REMEMBERED_CHARACTERS = 128 * 1024
 _LONGEST_REMEMBERED = 8 * 1024
 _SHOWN_ERRORS = 5
 

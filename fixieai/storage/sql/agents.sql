@@ -116,6 +116,12 @@ DELETE FROM agents WHERE id = :id AND owner_id = :owner_id;
 UPDATE agents SET status = 'unreachable', refresh_status = 'FAILED'
 WHERE id = :id AND owner_id = :owner_id AND current_revision_id IS NOT NULL;
 
+-- name: set_reachability
+UPDATE agents SET status = :status
+WHERE
+    owner_id = (SELECT id FROM users WHERE username = :owner) AND handle = :handle AND url = :url
+    AND status <> :status;
+
 -- name: set_handshake
 UPDATE agents SET
     type = :type, metadata = :metadata, queries = :queries, status = 'online', refresh_status = 'SUCCEEDED',

@@ -47,6 +47,9 @@ ORDER BY embeds.id DESC LIMIT 1;
 INSERT INTO content_holds (embed_id, content_hash, until) VALUES (:embed_id, :content_hash, :until)
 ON CONFLICT (embed_id) DO UPDATE SET until = :until;
 
+-- name: let_go
+UPDATE content_holds SET until = 0 WHERE embed_id = :embed_id;
+
 -- name: end_hold
 DELETE FROM content_holds WHERE embed_id = :embed_id;
 

@@ -208,7 +208,7 @@ def test_a_package_that_is_refused_makes_no_revision(home: Home) -> None:
         home.client.deploy_agent("me", evil)
 
     assert list(home.client.get_agent_revisions("me")) == []
-    assert not any(path.is_file() for path in (home.home / "blobs").rglob("*"))
+    assert not any(path.is_file() for path in (home.home / "blobs" / "packages").rglob("*"))
 
 
 def test_an_agent_that_is_deleted_leaves_nothing_behind(home: Home) -> None:
@@ -218,7 +218,7 @@ def test_an_agent_that_is_deleted_leaves_nothing_behind(home: Home) -> None:
 
     becomes_true(lambda: not home.programs())
     becomes_true(lambda: not list((home.home / "deployments" / "revisions").iterdir()))
-    becomes_true(lambda: not any(path.is_file() for path in (home.home / "blobs").rglob("*")))
+    becomes_true(lambda: not any(path.is_file() for path in (home.home / "blobs" / "packages").rglob("*")))
 
 
 LEAVE = """

@@ -438,6 +438,11 @@ async def test_requirements_that_cannot_be_installed_are_named(host, requirement
 
     assert "The requirements could not be installed: " in said
     assert "exit code" not in said
+    package_hash = await hosted.store(files)
+    await refused(hosted.deployments.start(2, "local/agent", package_hash, "PYTHON"))
+    for_others = await refused(hosted.deployments.address(2, package_hash, "PYTHON", "local/agent"))
+    assert "its package could not be prepared" in for_others
+    assert requirement not in for_others
 
 
 NODE = """

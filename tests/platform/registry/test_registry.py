@@ -1,6 +1,7 @@
 """Agents over HTTP: made, changed, renamed, published; whose they are, and who sees what."""
 
 import http.server
+import json
 import threading
 
 import pytest
@@ -146,3 +147,85 @@ def test_an_agent_that_changed_is_shown_changed_and_one_that_is_gone_unreachable
     assert new["modified"] > old["modified"]
     assert failed.status_code == 502
     assert (gone["status"], gone["refreshStatus"], gone["queries"]) == ("unreachable", "FAILED", ["New"])
+
+
+def test_an_agent_of_the_older_kind_is_a_revision_like_any_other(world) -> None:
+    class Old(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"text": asked["text"].upper()}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Old) as agent_server:
+        threading.Thread(target=agent_server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{agent_server.server_port}"
+        world.ann.get("/api/agents/local/old", "PUT", {})
+        revision = world.ann.get("/api/agents/local/old/revisions", "POST", {"url": url})
+        answer = world.ann.ask("old", "hush")
+        refreshed = world.ann.get("/api/refresh/local/old", "POST")
+        agent_server.shutdown()
+
+    assert (revision["type"], revision["queries"], answer) == ("unknown", [], "HUSH")
+    assert (refreshed["type"], refreshed["refreshStatus"]) == ("unknown", "SUCCEEDED")
+
+
+def test_an_agent_that_queries_do_not_reach_is_shown_so_until_they_do(world, eventually) -> None:
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"message": {"text": "back"}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def status() -> str:
+        return str(world.ann.get("/api/agents/local/shaky")["status"])
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as first:
+        threading.Thread(target=first.serve_forever, daemon=True).start()
+        world.ann.get("/api/agents/local/shaky", "PUT", {"url": f"http://127.0.0.1:{first.server_port}"})
+        modified = world.ann.get("/api/agents/local/shaky")["modified"]
+        first.shutdown()
+    for _ in range(5):
+        assert "could not be reached" in world.ann.ask("shaky")
+    assert eventually(lambda: status() == "unreachable")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", first.server_port), Echo) as second:
+        threading.Thread(target=second.serve_forever, daemon=True).start()
+        assert eventually(lambda: world.ann.ask("shaky") == "back", 15)
+        assert eventually(lambda: status() == "online")
+        second.shutdown()
+    assert world.ann.get("/api/agents/local/shaky")["modified"] == modified
+
+
+def _graphql(person, text: str, **variables: object) -> dict[str, object]:
+    answer = person.get("/graphql", "POST", {"query": text, "variables": variables})
+    assert "errors" not in answer, answer
+    return next(iter(answer["data"].values()))["agent"]
+
+
+def test_an_address_that_an_old_client_names_becomes_the_current_revision(world, dead_url) -> None:
+    fields = "{ agent { handle queryUrl funcUrl queries refreshStatus status currentRevision { id } } }"
+    create = f"mutation ($data: CreateAgentInput!) {{ createAgent(agentData: $data) {fields} }}"
+    update = f"mutation ($data: UpdateAgentInput!) {{ updateAgent(agentData: $data) {fields} }}"
+    data = {"handle": "old-style", "description": ""}
+
+    silent = _graphql(world.ann, create, data=data | {"queryUrl": dead_url})
+    found = _graphql(world.ann, update, data=data | {"queryUrl": world.serve("one")})
+    moved = _graphql(world.ann, update, data=data | {"funcUrl": world.serve("two")})
+    again = _graphql(world.ann, update, data=data | {"funcUrl": world.serve("two")})
+
+    assert (silent["queryUrl"], silent["status"], silent["refreshStatus"]) == (
+        dead_url, "unreachable", "FAILED",
+    )  # fmt: skip
+    assert (found["queries"], found["status"], found["refreshStatus"]) == (["Say one"], "online", "SUCCEEDED")
+    assert (moved["queryUrl"], moved["funcUrl"]) == (world.serve("one"), world.serve("two"))
+    assert world.ann.ask("old-style") == "two: Hi"
+    assert again["currentRevision"] == moved["currentRevision"] != found["currentRevision"]
+    for url in ("ftp://x", "http://user:word@127.0.0.1", "no address"):
+        body = {"query": update, "variables": {"data": data | {"queryUrl": url}}}
+        assert world.ann.get("/graphql", "POST", body)["errors"]
