@@ -69,6 +69,11 @@ variables of the agent unless they are set already.
 for 15 seconds at a time, and the command says every 5 seconds that it is still there. When it ends, or is
 killed, what was current before is current again.
 
+With `--tunnel` the agent has a public address at localhost.run, a service of others, for as long as the
+command runs. Whoever knows the address reaches the agent, which answers calls of the platform alone.
+Without the option a tunnel is opened only when the platform is not on this machine, and the agent listens
+on this machine alone.
+
 `fixie deploy` sends the folder to the platform, which runs it. Everything is sent but hidden files and
 folders (a `.env` is sent), `__pycache__`, `node_modules` and virtual environments, and what is sent is
 listed. Links are not sent: the command names the first one and ends. A folder with a `package.json`, and

@@ -15,9 +15,10 @@ from fixieai.platform.registry import Registry
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import LOCAL_USERNAME, Settings
 from fixieai.platform.signing_keys import SigningKey
-from fixieai.storage import api_keys, invitations, users
+from fixieai.storage import api_keys, invitations, organizations, users
 from fixieai.storage.api_keys import ApiKey
 from fixieai.storage.database import Database
+from fixieai.storage.organizations import Organization
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.users import Account, NewUser, User
 
@@ -136,7 +137,7 @@ class Accounts:
         if username in {LOCAL_USERNAME, caller.username}:
             raise errors.Conflict("You cannot remove yourself, nor the local user of this platform.")
         # Nobody signs in any more; should the rest break off, there still is a user to remove.
-        await self._database.write(users.erase, user.id)
+        await self._database.write(users.lock_out, user.id)
         self._auth.forget()
         await self._delete_possessions(Caller(user.id, user.username))
         await self._database.write(_erase, user.id)
@@ -192,16 +193,19 @@ class Accounts:
         while found := await self._sessions.page(owner, None, _PAGE):
             for session in found:
                 await self._sessions.delete(owner, session.handle)
-        async for handle in self._handles(owner):
-            await self._registry.delete(owner, handle)
+        theirs_alone = await self._database.write(_leave_organizations, owner)
+        async for agent_id in self._agents_of(owner, {owner.username, *theirs_alone}):
+            await self._registry.delete(owner, agent_id)
+        for handle in theirs_alone:
+            await self._database.write(_delete_organization, owner, handle)
 
-    async def _handles(self, owner: Caller) -> AsyncIterator[str]:
-        """Of the agents that are theirs, among all they may see."""
+    async def _agents_of(self, caller: Caller, owners: set[str]) -> AsyncIterator[str]:
+        """Ids of the agents that those own, among all that the caller may see."""
         after = None
-        while found := await self._registry.page(owner, after, _PAGE):
+        while found := await self._registry.page(caller, after, _PAGE):
             for agent in found:
-                if agent.owner == owner.username:
-                    yield agent.handle
+                if agent.owner in owners:
+                    yield agent.agent_id
             after = str(found[-1].id)
 
 
@@ -209,6 +213,32 @@ def _create(transaction: Transaction, new: NewUser) -> User:
     if users.is_taken(transaction, new.username):
         raise errors.Conflict(f"The name {new.username} is taken, or was once: choose another.")
     return users.create(transaction, new)
+
+
+def _leave_organizations(transaction: Transaction, user: Caller) -> list[str]:
+    """Handles of those that nobody else is in. Others that lose their owner go to their oldest member."""
+    theirs_alone: list[str] = []
+    after = None
+    while found := organizations.page(transaction, user.user_id, after, _PAGE):
+        theirs_alone.extend(each.handle for each in found if not _leave(transaction, each, user))
+        after = str(found[-1].id)
+    return theirs_alone
+
+
+def _leave(transaction: Transaction, organization: Organization, user: Caller) -> bool:
+    """Whether anybody stays in it."""
+    members = organizations.members(transaction, organization, None, 2)
+    others = [member.username for member in members if member.user_id != user.user_id]
+    if not others:
+        return False
+    if not organizations.has_other_owner(transaction, organization, user.user_id):
+        organizations.put_member(transaction, organization, others[0], organizations.OWNER)
+    organizations.remove_member(transaction, organization, user.username)
+    return True
+
+
+def _delete_organization(transaction: Transaction, owner: Caller, handle: str) -> None:
+    organizations.delete(transaction, organizations.get(transaction, owner.user_id, handle))
 
 
 def _erase(transaction: Transaction, user_id: int) -> None:

@@ -65,6 +65,8 @@ from fixieai.web import egress, guard, problems, server
 
 _logger = logging.getLogger("fixieai.platform")
 _MAXIMUM_BODY_BYTES = 8 * 1024 * 1024
+# Of what anybody may send.
+_MAXIMUM_SIGN_IN_BYTES = 16 * 1024
 _CONNECTIONS_PER_AGENT = 50
 
 ROUTES: list[Route] = [
@@ -281,6 +283,7 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
         origins=frozenset(origins | settings.public_origins),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
         body_limits=(
+            *((path, _MAXIMUM_SIGN_IN_BYTES) for path in ("/api/sign-in", "/api/invitations", "/access/")),
             ("/api/sessions/", MAXIMUM_BYTES),
             ("/graphql", graphql.MAXIMUM_BODY_BYTES),
             ("/api/openai-proxy/", openai_proxy.MAXIMUM_BODY_BYTES),

@@ -14,7 +14,7 @@ async def ensure_key(home: pathlib.Path, auth: Auth) -> str:
     stored = (private_files.read(path) or "").strip()
     if stored and await _is_good(auth, stored):
         return stored
-    key = await auth.create_api_key(LOCAL_USERNAME, "local")
+    key = await auth.create_api_key(LOCAL_USERNAME, "This machine")
     private_files.write(path, key)
     return key
 

@@ -61,10 +61,8 @@ class _MeteredModel:
         """
         payer = self._payer
         payer.budget.check()
-        call = _Call(self.name, token_counts.of_prompt(prompt))
-        most = settings.maximum_tokens or _EXPECTED_COMPLETION
-        expected = Tokens(self.name, call.asked, most)
-        admission = await self._usage.admit(payer.user_id, payer.agent_id, expected)
+        call = _Call(self.name, prompt, settings.maximum_tokens or _EXPECTED_COMPLETION)
+        admission = await self._usage.admit(payer.user_id, payer.agent_id, call.expected)
         try:
             async with contextlib.aclosing(self._model.stream(prompt, settings, idempotency_key)) as pieces:
                 async for piece in pieces:
@@ -84,11 +82,12 @@ class _MeteredModel:
 
 
 class _Call:
-    """What one call is known to have used. `asked`: the prompt's tokens, estimated."""
+    """What one call may use at `most`, and is known to have used."""
 
-    def __init__(self, model: str, asked: int) -> None:
+    def __init__(self, model: str, prompt: Prompt, most: int) -> None:
         self._model = model
-        self.asked = asked
+        self._prompt = prompt
+        self._most = most
         self.has_failed = False
         self._said: list[str] = []
         self._completion: Completion | None = None
@@ -99,12 +98,19 @@ class _Call:
         else:
             self._said.append(piece)
 
+    def expected(self) -> Tokens:
+        return Tokens(self._model, self._asked(), self._most)
+
+    def _asked(self) -> int:
+        """Estimated, which takes a look at the whole prompt."""
+        return token_counts.of_prompt(self._prompt)
+
     def used(self) -> Tokens:
         """As the server counted; estimated where it did not, or was not heard to the end."""
         completion = self._completion
         if completion is None:
             # A model that failed before its first word is not paid for.
-            asked = 0 if self.has_failed and not any(self._said) else self.asked
+            asked = 0 if self.has_failed and not any(self._said) else self._asked()
             return Tokens(self._model, asked, token_counts.of_text("".join(self._said)))
         written, call = completion.text, completion.tool_call
         if call is not None:
@@ -112,6 +118,6 @@ class _Call:
         read, answered = completion.prompt_tokens, completion.completion_tokens
         return Tokens(
             completion.model or self._model,
-            self.asked if read is None else read,
+            self._asked() if read is None else read,
             token_counts.of_text(written) if answered is None else answered,
         )

@@ -141,7 +141,7 @@ class OpenAIProxy:
             error = errors.TooManyRequests(budget.reached)
             error.headers = _IN_VAIN
             raise error
-        admission = await self._usage.admit(caller.user.user_id, caller.agent_id, expected)
+        admission = await self._usage.admit(caller.user.user_id, caller.agent_id, lambda: expected)
         return _Bill(self, caller.user.user_id, admission, expected, budget)
 
     async def _refused(

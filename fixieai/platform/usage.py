@@ -13,7 +13,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fixieai import errors
@@ -162,8 +162,10 @@ class Usage:
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_later())
 
-    async def admit(self, user_id: int, agent_id: str, expected: Tokens) -> "Admission":
+    async def admit(self, user_id: int, agent_id: str, expect: Callable[[], Tokens]) -> "Admission":
         """Permission for one model call, to be closed with what it cost.
+
+        `expect` says what it may use, where there is a limit on that.
 
         Raises:
             DailyLimitReached: what the person, or this agent for them, may use today is used up.
@@ -178,6 +180,7 @@ class Usage:
                 raise _reached(limit)
             await tally.changed.wait()
             tally = await self._tally(user_id)
+        expected = expect()
         tokens = expected.prompt_tokens + expected.completion_tokens
         cost = self._prices.cost(expected.model, expected.prompt_tokens, expected.completion_tokens)
         reservation = agent_id, tokens, cost

@@ -100,6 +100,12 @@ def remove_member(transaction: Transaction, organization: Organization, username
     _check_owner_is_left(transaction, organization)
 
 
+def has_other_owner(transaction: Transaction, organization: Organization, user_id: int) -> bool:
+    """Whether it would still be owned without that user."""
+    params: Params = {"organization_id": organization.id, "user_id": user_id}
+    return transaction.row(_SQL["another_owner"], params) is not None
+
+
 def delete(transaction: Transaction, organization: Organization) -> None:
     """The name stays taken: what agents of that name keep for people is for nobody else's agents.
 

@@ -6,11 +6,14 @@ from fixieai.storage import ids, statements, timestamps
 from fixieai.storage.transaction import Params, Row, Transaction
 
 _SQL = statements.load("users")
-_ERASE = (
+_LOCK_OUT = (
     _SQL["erase_api_keys"],
     _SQL["erase_password"],
     _SQL["erase_invitation"],
     _SQL["erase_authorizations"],
+)
+_ERASE = (
+    *_LOCK_OUT,
     _SQL["erase_user_storage"],
     _SQL["erase_user_storage_usage"],
     _SQL["erase_oauth_values"],
@@ -128,8 +131,14 @@ def has_another(transaction: Transaction, username: str) -> bool:
 
 
 def remove(transaction: Transaction, user_id: int) -> bool:
-    """Nobody signs in as that user from now on. Whether that was still possible."""
+    """Nobody is that user from now on. Whether somebody still was."""
     return transaction.execute(_SQL["remove"], {"id": user_id, "now": timestamps.now()}) > 0
+
+
+def lock_out(transaction: Transaction, user_id: int) -> None:
+    """Nobody signs in as that user from now on, until they are invited again."""
+    for sql in _LOCK_OUT:
+        transaction.execute(sql, {"id": user_id})
 
 
 def erase(transaction: Transaction, user_id: int) -> None:

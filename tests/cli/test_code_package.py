@@ -195,3 +195,11 @@ def test_without_npm_or_when_it_refuses_a_message_says_so(tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(errors.ConfigurationError, match="`npm`"):
         npm_package.pack(tmp_path, tmp_path / "packed")
+
+
+def test_the_page_of_the_client_names_the_limits():
+    limits = code_package.LIMITS
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
+    unpacked, packed_size = limits.unpacked_bytes >> 20, limits.packed_bytes >> 20
+    said = f"{limits.names:,} files, {unpacked} MiB unpacked and {packed_size} MiB packed"
+    assert said in " ".join(page.split())

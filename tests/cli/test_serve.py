@@ -187,6 +187,7 @@ def test_with_an_environment_of_its_own_the_agent_has_what_it_requires(platform_
         assert _ask(platform_cli) == f"required {echo / '.fixie.venv'}"
         agent.stop()
     assert "Making the virtual environment" not in agent.output()
+    platform_cli("deploy", str(echo), "--not-current")  # loads the agent before, with what it requires
     (echo / "requirements.txt").write_text("./nowhere\n")
     assert "could not be installed" in platform_cli("serve", "--venv", str(echo), code=1).stderr
     (echo / "requirements.txt").unlink()

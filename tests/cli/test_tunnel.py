@@ -9,6 +9,7 @@ import time
 import pytest
 
 from fixieai import errors
+from fixieai.cli.agent import serve
 from fixieai.cli.agent import tunnel as tunnel_module
 from fixieai.cli.agent.tunnel import Tunnel
 
@@ -65,3 +66,16 @@ def test_without_ssh_a_message_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(errors.ConfigurationError, match="ssh"):
         Tunnel(8181).start()
+
+
+@pytest.mark.parametrize(
+    ("platform", "host", "is_needed"),
+    [
+        ("http://127.0.0.1:8180", "127.0.0.1", False),
+        ("http://localhost:8180", "127.0.0.1", False),
+        ("https://fixie.example.org", "127.0.0.1", True),
+        ("https://fixie.example.org", "192.168.1.5", False),
+    ],
+)
+def test_unless_told_there_is_a_tunnel_only_where_nothing_else_leads_to_the_agent(platform, host, is_needed):
+    assert serve._needs_tunnel(platform, host) is is_needed

@@ -1,10 +1,12 @@
 """People of a platform: added, invited, given keys, kept apart, removed."""
 
+import concurrent.futures
 import dataclasses
 import pathlib
+import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jwt
 import pytest
@@ -12,7 +14,7 @@ import requests
 
 import fixieai
 from fixieai import errors, testing
-from fixieai.platform import serving
+from fixieai.platform import authorizations, serving
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.app import open_platform
 from fixieai.platform.auth import FRESH_SECONDS, Caller
@@ -416,3 +418,70 @@ async def test_agents_that_run_here_are_reached_here() -> None:
             await caller.handshake(address)
         assert await caller.handshake(dataclasses.replace(address, is_hosted=True)) is None
         await caller.close()
+
+
+def at_once(function: Callable[[], requests.Response]) -> list[int]:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return sorted(future.result().status_code for future in [pool.submit(function) for _ in range(8)])
+
+
+def test_what_works_once_works_once_when_tried_at_once(own: testing.Platform) -> None:
+    url = own.call("POST", "/api/users", {"username": "max"})["invitation"]["url"]
+    assert at_once(lambda: accept(own, url)) == [201] + [403] * 7
+
+    query = urllib.parse.urlencode(
+        {"client_id": authorizations.CLIENT_ID, "redirect_uri": "http://localhost:5", "response_type": "code"}
+    )
+    code = own.call("POST", f"/api/authorizations?{query}")["goTo"].partition("code=")[2]
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": authorizations.CLIENT_ID,
+        "redirect_uri": "http://localhost:5",
+        "code": code,
+    }
+    exchange = f"{own.url}/access/token"
+    assert at_once(lambda: requests.post(exchange, data=form, timeout=30)) == [200] + [400] * 7
+
+    body = {"username": "ned"}
+    assert at_once(lambda: post(own, "/api/users", body, own.api_key)) == [201] + [409] * 7
+
+
+def test_who_is_removed_in_the_middle_of_an_answer(own: testing.Platform) -> None:
+    otto = own.add_user("otto")
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def answer(query: fixieai.Message) -> str:
+        asked.set()
+        assert goes_on.wait(30)
+        return "too late"
+
+    otto.serve(fixieai.StandaloneAgent(answer), "slow")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        question = {"message": {"text": "Hello?"}}
+        asking = pool.submit(post, own, "/api/agents/otto/slow", question, otto.api_key)
+        assert asked.wait(30)
+        own.call("DELETE", "/api/users/otto")
+        goes_on.set()
+        ended = asking.result()
+
+    assert ended.status_code < 500 or ended.json()["error"]["code"] != "internal_error"
+    assert requests.get(f"{own.url}/api/user", headers=bearer(otto.api_key), timeout=30).status_code == 403
+    assert own.call("GET", "/healthz")["status"] == "ok"
+
+
+def test_an_organisation_outlives_its_owner_while_it_has_members(
+    own: testing.Platform, ann: testing.Platform
+) -> None:
+    pam = own.add_user("pam")
+    for name in ("shared", "alone"):
+        pam.call("POST", "/api/organizations", {"handle": name})
+        pam.call("PUT", f"/api/agents/{name}/dice", {"url": None})
+    pam.call("PUT", "/api/organizations/shared/members/ann", {"role": "member"})
+
+    own.call("DELETE", "/api/users/pam")
+
+    assert ann.call("GET", "/api/agents/shared/dice")["agentId"] == "shared/dice"
+    members = ann.call("GET", "/api/organizations/shared")["members"]
+    assert [(member["username"], member["role"]) for member in members] == [("ann", "owner")]
+    assert post(own, "/api/organizations", {"handle": "alone"}, ann.api_key).status_code == 409
+    assert "alone/dice" not in str(ann.call("GET", "/api/agents"))

@@ -59,3 +59,13 @@ def test_removing_the_file_lets_no_second_platform_in(tmp_path: pathlib.Path) ->
         home_lock.acquire(tmp_path)
     lock.release()
     home_lock.acquire(tmp_path).release()
+
+
+def test_who_has_a_home_is_known_without_taking_it(tmp_path: pathlib.Path) -> None:
+    home = tmp_path / "home"
+    assert home_lock.holder(home) is None
+    lock = home_lock.acquire(home)
+    assert home_lock.holder(home) == os.getpid()
+    lock.release()
+    assert home_lock.holder(home) is None
+    home_lock.acquire(home).release()

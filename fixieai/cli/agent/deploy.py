@@ -11,7 +11,7 @@ import click
 
 from fixieai import errors
 from fixieai.cli import output, processes
-from fixieai.cli.agent import agent_config, code_package, deployed_agent, init, npm_package
+from fixieai.cli.agent import agent_config, code_package, deployed_agent, init, local_venv, npm_package
 from fixieai.cli.agent.agent_config import AgentConfig
 from fixieai.cli.agent.code_package import Entry
 from fixieai.client.client import FixieClient, FixieEnvironment
@@ -103,7 +103,9 @@ def _validate(source: _Source) -> None:
     """Loads the agent in a process of its own, as the platform will."""
     variables = processes.environment(FIXIE_ALLOWED_AGENT_ID=source.config.agent_id)
     command = ("fixieai.cli.agent.loader", "-", source.file.name)
-    with processes.Child(command, variables, folder=source.file.parent.resolve()) as child:
+    folder = source.file.parent.resolve()
+    python = local_venv.present_python_of(folder)
+    with processes.Child(command, variables, folder=folder, python=python) as child:
         code = child.wait(_VALIDATION_SECONDS)
     if code is None:
         raise errors.ConfigurationError(f"The agent was not loaded after {_VALIDATION_SECONDS:g} seconds.")

@@ -36,6 +36,12 @@ def python_of(folder: pathlib.Path) -> str:
     return environments.python_of(environment)
 
 
+def present_python_of(folder: pathlib.Path) -> str:
+    """The interpreter of the environment that was made for the agent in `folder`; without one, this one."""
+    environment = folder.resolve() / FOLDER
+    return environments.python_of(environment) if (environment / _STAMP).exists() else sys.executable
+
+
 def _install(folder: pathlib.Path, environment: pathlib.Path, lines: list[str]) -> None:
     if importlib.util.find_spec("pip") is None:
         raise errors.ConfigurationError("There is no pip here: `python -m ensurepip` adds it.")

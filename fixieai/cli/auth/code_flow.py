@@ -32,7 +32,7 @@ _PAGE = """<!doctype html>
 <style>
   body {{ display: grid; place-items: center; min-height: 90vh; margin: 0;
     background: #f6f6f3; color: #23231f; font: 17px/1.6 system-ui, sans-serif; }}
-  main {{ max-width: 26rem; padding: 2rem; text-align: center; }}
+  main {{ max-width: 26rem; padding: 2rem; text-align: center; text-wrap: balance; }}
   h1 {{ font-size: 1.4rem; margin: 0 0 .4rem; }}
   p {{ margin: 0; color: #67665e; }}
   @media (prefers-color-scheme: dark) {{

@@ -63,6 +63,7 @@ class Deployments:
         self._unneeded: set[Deployment] = set()
         self._turn = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     async def store(self, path: pathlib.Path, environment: str) -> str:
         """Checks a package and keeps it; its hash.
@@ -149,7 +150,8 @@ class Deployments:
         await self._workshop.remove_all_but([*self._deployed, *(Deployment(*each) for each in current)])
 
     async def close(self) -> None:
-        """Stops all processes."""
+        """Stops all processes; no others are started."""
+        self._is_closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(
@@ -161,7 +163,13 @@ class Deployments:
         self._deployed.clear()
 
     def _begin(self, deployment: Deployment) -> DeployedRevision:
-        """A new try; waits in its own time for what is left of the one before."""
+        """A new try; waits in its own time for what is left of the one before.
+
+        Raises:
+            ServiceUnavailable: too many programs are at work, or the platform ends.
+        """
+        if self._is_closed:
+            raise errors.ServiceUnavailable("The platform is shutting down.")
         self._make_room()
         former = self._deployed.get(deployment)
         if former is not None:
@@ -212,9 +220,12 @@ class Deployments:
     def _stop(self, deployed: DeployedRevision, *, removes: bool) -> None:
         deployment = deployed.deployment
         del self._deployed[deployment]
+        former = self._stopping.get(deployment)
 
         async def stop() -> None:
             await deployed.stop(self._timing.grace)
+            if former is not None:
+                await asyncio.wait({former})
             if removes:
                 await self._workshop.remove(deployment)
 

@@ -16,6 +16,7 @@ from fixieai.platform.deployments.processes import Command
 
 _BOOTSTRAP = "fixieai.cli.agent.deployed"
 _NPM_OPTIONS = ("--omit=dev", "--no-audit", "--no-fund")
+_INSTALLING = ".installing"
 _LARGEST_JSON = 1024 * 1024
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -104,7 +105,7 @@ async def prepare_node(code: pathlib.Path, wanted: Wanted) -> Launch:
         "npm_config_update_notifier": "false",
     }
     command = replace(wanted.command, variables=variables, folder=folder)
-    if described.get("dependencies") and not (folder / "node_modules").is_dir():
+    if described.get("dependencies") and not _has_modules(folder):
         await _npm_install(replace(command, arguments=(npm, "install", *_NPM_OPTIONS)), wanted.seconds)
     scripts = described.get("scripts")
     if isinstance(scripts, dict) and "start" in scripts:
@@ -114,11 +115,20 @@ async def prepare_node(code: pathlib.Path, wanted: Wanted) -> Launch:
     return Launch(replace(command, arguments=(node, "--", file)), takes_socket=False)
 
 
+def _has_modules(folder: pathlib.Path) -> bool:
+    return (folder / "node_modules").is_dir() and not (folder / _INSTALLING).exists()
+
+
 async def _npm_install(command: Command, seconds: float) -> None:
+    marker = command.folder / _INSTALLING
+    if marker.exists():  # it was cut off
+        await asyncio.to_thread(shutil.rmtree, command.folder / "node_modules", ignore_errors=True)
+    marker.touch()
     ending = await processes.run(command, seconds)
     if ending.code != 0:
         said = await asyncio.to_thread(logs.last_error, command.log)
         raise errors.AgentUnavailable(f"The dependencies could not be installed: {said or ending.text}.")
+    marker.unlink()
 
 
 def _package_json(path: pathlib.Path) -> dict[str, object]:

@@ -114,19 +114,23 @@ async def start(command: Command, listening: socket.socket | None = None) -> Pro
     """
     ours, theirs = socket.socketpair()
     inherited = [theirs.fileno()] + ([listening.fileno()] if listening else [])
-    with theirs:
-        lifeline = await asyncio.open_connection(sock=ours)
-        keeper = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-X", "utf8", str(_KEEPER), str(theirs.fileno())),
-            pass_fds=inherited,
-            process_group=0,  # Ctrl-C is for the platform, which stops the others in order
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-        )
-    lifeline[1].write(f"{command.as_json()}\n".encode())
-    return Process(keeper, lifeline)
+    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        with theirs:
+            keeper = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-X", "utf8", str(_KEEPER), str(theirs.fileno())),
+                pass_fds=inherited,
+                process_group=0,  # Ctrl-C is for the platform, which stops the others in order
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={},
+            )
+    except BaseException:
+        writer.close()
+        raise
+    writer.write(f"{command.as_json()}\n".encode())
+    return Process(keeper, (reader, writer))
 
 
 async def run(command: Command, seconds: float) -> Ending:

@@ -33,7 +33,7 @@ class Timing:
     """
 
     start: float = 60.0
-    check: float = 10.0
+    check: float = 20.0
     hung: float = 75.0
     calm: float = 60.0
     longest_pause: float = 60.0

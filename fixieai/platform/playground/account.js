@@ -65,7 +65,7 @@ async function showSignIn(reason = "") {
   on("forgotten").hidden = !passwords;
   on("key-details").open = !passwords;
   on("key-details").classList.toggle("alone", !passwords);
-  on("sign-in-lead").textContent = reason || (location.pathname === "/authorize" ? "Then the command line can have your access." : "");
+  on("sign-in-lead").textContent = reason || (location.pathname === "/authorize" ? "Say who you are, and the command line can come in as you." : "");
   on("sign-in-lead").hidden = !on("sign-in-lead").textContent;
   if (user) on("username").value = user.username;
   show("sign-in", "Sign in");

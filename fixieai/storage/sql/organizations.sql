@@ -31,6 +31,10 @@ DELETE FROM organization_members WHERE organization_id = :organization_id AND us
 -- name: owners
 SELECT count(*) FROM organization_members WHERE organization_id = :organization_id AND role = 'owner';
 
+-- name: another_owner
+SELECT 1 FROM organization_members
+WHERE organization_id = :organization_id AND role = 'owner' AND user_id <> :user_id LIMIT 1;
+
 -- name: has_agents
 SELECT 1 FROM agents WHERE owner_id = :organization_id LIMIT 1;
 

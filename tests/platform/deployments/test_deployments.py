@@ -1,8 +1,10 @@
 """Packages as processes: they run with what is theirs, and whatever they do is contained and told."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
+import random
 import stat
 import time
 import zipfile
@@ -350,6 +352,27 @@ async def test_a_revision_that_is_current_again_while_it_is_being_stopped_runs(h
     assert len(hosted.processes) == 1
 
 
+async def test_whatever_the_order_of_starts_and_retirements_one_process_is_left_or_none(host) -> None:
+    hosted = host(grace=0.5)
+    package_hash = await hosted.store(main("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"))
+    chance = random.Random(5)
+    for _ in range(12):
+        start = hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+        if chance.random() < 0.5:
+            await start
+        else:
+            with contextlib.suppress(TimeoutError, errors.AgentUnavailable):
+                await asyncio.wait_for(start, chance.random())
+        await hosted.deployments.retire(1)
+        await asyncio.sleep(chance.uniform(0, 2))
+
+    url = await hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+    assert (await get(url)).text == "ok"
+    assert len(hosted.processes) == 1
+    await hosted.deployments.retire(1)
+    await becomes_true(lambda: not hosted.processes and not hosted.folders)
+
+
 async def test_many_who_ask_at_once_start_one_process(host) -> None:
     hosted = host()
     package_hash = await hosted.store(main())
@@ -465,6 +488,44 @@ async def test_a_nodejs_package_runs(host, described: str) -> None:
 
     assert (await get(url)).text == "node local/agent"
     assert "listening" in await hosted.log()
+
+
+async def test_what_a_nodejs_package_depends_on_is_installed(host) -> None:
+    hosted = host()
+    described = '{"main": "server.js", "dependencies": {"words": "file:./words"}}'
+    words = '{"name": "words", "version": "1.0.0", "main": "words.js"}'
+
+    url = await hosted.start(
+        {
+            "package/package.json": described,
+            "package/server.js": 'console.log(require("words"));' + NODE,
+            "package/words/package.json": words,
+            "package/words/words.js": 'module.exports = "servus";',
+        },
+        environment="NODEJS",
+    )
+
+    assert (await get(url)).status_code == 200
+    assert "servus" in await hosted.log()
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ("not JSON", "package.json of the package is not"),
+        ("[]", "package.json of the package is not"),
+        ('{"dependencies": {"words": "file:./nowhere.tgz"}}', "The dependencies could not be installed: "),
+    ],
+)
+async def test_a_nodejs_package_that_cannot_be_prepared_is_reported(
+    host, described: str, expected: str
+) -> None:
+    hosted = host()
+    files = {"package/package.json": described, "package/index.js": NODE}
+
+    # The second time too, with what the first has left.
+    assert expected in await refused(hosted.start(files, environment="NODEJS"))
+    assert expected in await refused(hosted.start(files, environment="NODEJS"))
 
 
 async def test_without_node_a_nodejs_package_is_refused(host, monkeypatch, tmp_path) -> None:

@@ -217,7 +217,7 @@ def test_the_later_of_two_deployments_stays_current(world, eventually) -> None:
     assert [(each["id"], each["status"]) for each in found] == [(quick, "ready"), (slow[0], "ready")]
 
 
-def test_switching_loses_no_query(world) -> None:
+def test_switching_loses_no_query(world, eventually) -> None:
     path = "/api/agents/local/switched"
     world.ann.get(path, "PUT", {})
     revisions = [uploaded(world.ann, "switched", package_of(word)) for word in ("left", "right")]
@@ -232,8 +232,10 @@ def test_switching_loses_no_query(world) -> None:
     threads = [threading.Thread(target=keep_asking) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for revision_id in revisions * 2:
+    for revision_id, word in list(zip(revisions, ("left", "right", "one"), strict=True)) * 2:
         world.ann.get(f"{path}/revisions/{revision_id}/current", "PUT")
+        before = len(answers)
+        assert eventually(lambda: f"{word}: Hi" in answers[before:])  # noqa: B023 - called at once
     is_over.set()
     for thread in threads:
         thread.join()
