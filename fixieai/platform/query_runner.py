@@ -211,16 +211,18 @@ class QueryRunner:
             context = QueryContext(self._services, caller, journal, budget)
             await performer.ask(context, program, Errand(question, history, progress=progress))
 
-    async def _wait_for(self, caller: Caller, program: Program, journal: Journal) -> None:
-        """After a restart the agent may be starting, too."""
-        addresses, session = self._services.agent_addresses, journal.session_handle
+    async def _reachable(self, caller: Caller, agent_id: str, session: str) -> Program:
+        """The agent, when it answers or after some seconds: after a restart it may be starting, too."""
         for pause in _PAUSES_FOR_AGENTS:
+            program = await self._services.registry.program(caller, agent_id)
             try:
-                await self._services.agents.handshake(await addresses.of(program, caller, session))
+                address = await self._services.agent_addresses.of(program, caller, session)
+                await self._services.agents.handshake(address)
             except errors.AgentUnavailable:
                 await asyncio.sleep(pause)
             else:
-                return
+                break
+        return program
 
     def _going_on(self, unfinished: Unfinished) -> _Answer:
         caller = Caller(unfinished.owner_id, unfinished.username, unfinished.time_zone)
@@ -232,10 +234,8 @@ class QueryRunner:
             asked = resuming.question(recorded, unfinished.agent_id)
             agent_id = asked.agent_id
             if agent_id is None:
-                program = await self._route(caller, asked.message, journal)
-            else:
-                program = await self._services.registry.program(caller, agent_id)
-            await self._wait_for(caller, program, journal)
+                agent_id = (await self._route(caller, asked.message, journal)).agent_id
+            program = await self._reachable(caller, agent_id, journal.session_handle)
             await self._ask(caller, program, asked.message, journal, resuming.progress(recorded))
 
         return answer

@@ -92,6 +92,7 @@ class Settings:
     blobs: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     takes_up_work: bool = True
+
     @property
     def url(self) -> str:
         """Where people find this platform, for links."""
