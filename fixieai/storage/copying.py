@@ -28,14 +28,16 @@ def copy_to_postgres(path: pathlib.Path, url: str, on_table: Progress) -> dict[s
         Conflict: the target holds rows already, or the counts differ afterwards.
         ConfigurationError, ServiceUnavailable: one of the two cannot be used.
     """
-    with contextlib.closing(sqlite_connection.open_writer(path)) as source:
-        try:
-            with postgres_connection.connect(url) as target:
-                postgres_connection.migrate(target)
-                with target.transaction():
-                    return _copy(source, target, on_table)
-        except psycopg.Error as error:
-            raise postgres_errors.explain(error) from error
+    try:
+        with (
+            contextlib.closing(sqlite_connection.open_writer(path)) as source,
+            postgres_connection.connect(url) as target,
+        ):
+            postgres_connection.migrate(target)
+            with target.transaction():
+                return _copy(source, target, on_table)
+    except psycopg.Error as error:
+        raise postgres_errors.explain(error) from error
 
 
 def _copy(source: sqlite3.Connection, target: psycopg.Connection[Row], on_table: Progress) -> dict[str, int]:

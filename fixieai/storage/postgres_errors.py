@@ -1,5 +1,7 @@
 """What errors of Postgres mean to whoever runs the platform. Addresses and statements stay out of them."""
 
+from collections.abc import Callable
+
 import psycopg
 from psycopg import errors as codes
 
@@ -25,28 +27,47 @@ def is_passing(error: BaseException) -> bool:
 
 def explain(error: BaseException) -> BaseException:
     """The error to raise instead. What only a defect of ours can cause comes back as it is."""
-    if isinstance(error, UnicodeEncodeError):
-        return errors.UnprocessableContent("Text with half of a surrogate pair cannot be stored.")
-    if isinstance(error, (codes.DiskFull, codes.OutOfMemory)):
-        return errors.StorageFull("The database server has no room left.")
-    if isinstance(error, psycopg.IntegrityError):
-        return errors.Conflict()
-    if isinstance(error, (codes.NumericValueOutOfRange, codes.ProgramLimitExceeded)):
-        return errors.UnprocessableContent("A value is too large to be stored.")
-    if isinstance(
-        error, (codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName)
-    ):
-        return errors.ConfigurationError(
-            "The database server refuses FIXIE_DATABASE_URL: its user, password or database."
-        )
-    if isinstance(error, codes.ReadOnlySqlTransaction):
-        return errors.ConfigurationError("The database is not open for writing.")
-    if isinstance(error, codes.InsufficientPrivilege):
-        return errors.ConfigurationError(
-            "The database user may not do that: it has to own the schema it uses."
-        )
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return errors.ServiceUnavailable(
-            "The database cannot be reached at the moment.", retry_after=_RETRY_SECONDS
-        )
+    for kinds, make in _MEANINGS:
+        if isinstance(error, kinds):
+            return make()
     return error
+
+
+def _unreachable() -> errors.FixieError:
+    return errors.ServiceUnavailable(
+        "The database cannot be reached at the moment.", retry_after=_RETRY_SECONDS
+    )
+
+
+def _refused() -> errors.FixieError:
+    return errors.ConfigurationError(
+        "The database server refuses FIXIE_DATABASE_URL: its user, its password or its database."
+    )
+
+
+# The first that fits counts.
+_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], errors.FixieError]], ...] = (
+    (
+        (UnicodeEncodeError,),
+        lambda: errors.UnprocessableContent("Text with half of a surrogate pair cannot be stored."),
+    ),
+    (
+        (codes.DiskFull, codes.OutOfMemory),
+        lambda: errors.StorageFull("The database server has no room left."),
+    ),
+    ((psycopg.IntegrityError,), errors.Conflict),
+    (
+        (codes.NumericValueOutOfRange, codes.ProgramLimitExceeded),
+        lambda: errors.UnprocessableContent("A value is too large to be stored."),
+    ),
+    ((codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName), _refused),
+    (
+        (codes.ReadOnlySqlTransaction,),
+        lambda: errors.ConfigurationError("The database is not open for writing."),
+    ),
+    (
+        (codes.InsufficientPrivilege,),
+        lambda: errors.ConfigurationError("The database user has to own the schema that the platform uses."),
+    ),
+    ((psycopg.OperationalError, psycopg.InterfaceError), _unreachable),
+)

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - small files, and nobody else waits for this event loop
 """A home moves from SQLite to Postgres whole, or not at all; a backup is a copy of one moment."""
 
 import contextlib

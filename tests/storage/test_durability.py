@@ -27,7 +27,8 @@ from fixieai.storage.queries import NewQuery
 
 async def append(database, owner_id, number):
     session = await database.write(sessions.create, owner_id, f"{os.getpid()}-{number}")
-    query = await database.write(queries.begin, owner_id, session.id, NewQuery(NewMessage("query", "?"), "one"))
+    new = NewQuery(NewMessage("query", "?"), "one")
+    query = await database.write(queries.begin, owner_id, session.id, new)
     while True:
         line = NewMessage("thought", "x" * 300)
         message = await database.write(messages.append, Place(owner_id, session.id, query.id, "one"), line)

@@ -115,14 +115,14 @@ def test_a_long_session_costs_no_more_than_a_short_one(
     assert costs(long) == costs(short)
 
 
-def _several(transaction: SqliteTransaction, owner_id: int) -> list[Query]:
+def _several(transaction: Transaction, owner_id: int) -> list[Query]:
     found = [_query(transaction, owner_id, f"s{number}") for number in range(5)]
     for number, query in enumerate(found):
         _fill(transaction, owner_id, query, number)
     return found
 
 
-def test_the_newest_of_many_sessions_in_one_look(transaction: SqliteTransaction, ann: int) -> None:
+def test_the_newest_of_many_sessions_in_one_look(transaction: Transaction, ann: int) -> None:
     asked = _several(transaction, ann)
 
     found = messages.newest(transaction, ann, [query.session_id for query in asked], 2, 100)
@@ -132,7 +132,7 @@ def test_the_newest_of_many_sessions_in_one_look(transaction: SqliteTransaction,
     assert len(messages.newest(transaction, ann, [query.session_id for query in asked], 2, 4)) == 4
 
 
-def test_a_page_of_many_sessions_in_one_look(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_page_of_many_sessions_in_one_look(transaction: Transaction, ann: int) -> None:
     asked = _several(transaction, ann)
 
     found = messages.pages(transaction, ann, [query.session_id for query in asked], (1, 3), 100)
@@ -141,9 +141,7 @@ def test_a_page_of_many_sessions_in_one_look(transaction: SqliteTransaction, ann
     assert positions == [[], [2], [2, 3], [2, 3], [2, 3]]
 
 
-def test_of_many_sessions_only_the_owners_are_looked_at(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_of_many_sessions_only_the_owners_are_looked_at(transaction: Transaction, ann: int, bob: int) -> None:
     query = _query(transaction, ann)
 
     assert messages.newest(transaction, bob, [query.session_id], 5, 100) == []
@@ -154,7 +152,7 @@ def test_of_many_sessions_only_the_owners_are_looked_at(
 
 
 def test_the_newest_cost_the_same_in_sessions_short_and_long(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int
 ) -> None:
     short, long = _query(transaction, ann, "short"), _query(transaction, ann, "long")
     _fill(transaction, ann, short, 20)
@@ -168,7 +166,7 @@ def test_the_newest_cost_the_same_in_sessions_short_and_long(
     assert costs[1] < 1.2 * costs[0]
 
 
-def test_an_exchange_is_what_was_asked_and_answered(transaction: SqliteTransaction, ann: int) -> None:
+def test_an_exchange_is_what_was_asked_and_answered(transaction: Transaction, ann: int) -> None:
     first = _query(transaction, ann)
     _fill(transaction, ann, first, 3)
     assert [m.type for m in messages.exchange(transaction, ann, first.session_id, first.id)] == ["query"]
