@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -151,6 +152,7 @@ def test_of_many_sessions_only_the_owners_are_looked_at(transaction: Transaction
     assert [message.id for message in messages.of_ids(transaction, ann, [query.id, 7])] == [query.id]
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_the_newest_cost_the_same_in_sessions_short_and_long(
     transaction: Transaction, connection: sqlite3.Connection, ann: int
 ) -> None:
@@ -170,9 +172,10 @@ def test_an_exchange_is_what_was_asked_and_answered(transaction: Transaction, an
     first = _query(transaction, ann)
     _fill(transaction, ann, first, 3)
     assert [m.type for m in messages.exchange(transaction, ann, first.session_id, first.id)] == ["query"]
-    queries.finish(transaction, ann, first.id, "answered", NewMessage("response", "12"), None)
-    second = queries.begin(transaction, ann, first.session_id, None, NewMessage("query", "Again"))
-    queries.finish(transaction, ann, second.id, "answered", NewMessage("response", "13"), None)
+    place = Place(ann, first.session_id, first.id, "one")
+    queries.finish(transaction, place, "answered", NewMessage("response", "12"))
+    second = queries.begin(transaction, ann, first.session_id, NewQuery(NewMessage("query", "Again"), "one"))
+    queries.finish(transaction, replace(place, query_id=second.id), "answered", NewMessage("response", "13"))
 
     for query, texts in ((first, ["Roll a d20", "12"]), (second, ["Again", "13"])):
         found = messages.exchange(transaction, ann, query.session_id, query.id)
