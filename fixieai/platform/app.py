@@ -41,6 +41,7 @@ from fixieai.platform.endpoints import (
 )
 from fixieai.platform.endpoints.access import for_agents, for_users, public
 from fixieai.platform.endpoints.usage import counted, show_usage
+from fixieai.platform.executors import Executor
 from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.oauth import OAuth
@@ -49,7 +50,7 @@ from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
-from fixieai.platform.query_runner import INTERRUPTED_TEXT, PLATFORM, QueryRunner
+from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.revisions import Revisions
 from fixieai.platform.services import Platform
@@ -59,9 +60,7 @@ from fixieai.platform.sign_in import SignIn
 from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage import blobs, home_lock
-from fixieai.storage import queries as query_rows
 from fixieai.storage.database import Database, connect
-from fixieai.storage.messages import NewMessage
 from fixieai.web import egress, guard, problems, server
 
 _logger = logging.getLogger("fixieai.platform")
@@ -130,6 +129,7 @@ ROUTES: list[Route] = [
     for_users("/api/sessions", sessions.create_session, "POST"),
     for_users("/api/sessions/{handle}", sessions.show_session, "GET"),
     for_users("/api/sessions/{handle}", sessions.delete_session, "DELETE"),
+    for_users("/api/sessions/{handle}/cancel", sessions.cancel_query, "POST"),
     for_users("/api/sessions/{handle}/messages", sessions.list_messages, "GET"),
     for_users("/api/sessions/{handle}/events", events.follow_session, "GET"),
     for_users("/api/sessions/{handle}/embeds", attachments.list_embeds, "GET"),
@@ -163,16 +163,14 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         platform = await _compose(settings, database, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
         await platform.accounts.check_who_may_come()
+        await platform.executor.begin(is_alone=True)
         if settings.takes_up_work:
             await platform.revisions.open()
-        interrupted = await database.write(
-            query_rows.interrupt_running, NewMessage("response", INTERRUPTED_TEXT, sender=PLATFORM)
-        )
-        if interrupted:
-            _logger.warning("%d queries were interrupted when the platform last stopped", len(interrupted))
+            await platform.runner.take_over()
         await platform.embeds.open()
         yield platform
         await platform.runner.stopped()
+        await platform.executor.end()
 
 
 async def _compose(
@@ -221,7 +219,8 @@ async def _compose(
         _embed_reader(settings, embeds, stack),
         settings.limits,
     )
-    runner = QueryRunner(database, services)
+    executor = Executor(database, settings.lease_seconds)
+    runner = QueryRunner(database, services, executor)
     oauth_values = OAuthValues(database, secret)
     conversations = Sessions(database, registry, runner, embeds)
     return Platform(
@@ -234,6 +233,7 @@ async def _compose(
         registry=registry,
         revisions=revisions_of_agents,
         organizations=Organizations(database),
+        executor=executor,
         runner=runner,
         embeds=embeds,
         sessions=conversations,

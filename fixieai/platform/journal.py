@@ -16,17 +16,25 @@ from fixieai.query_loop.attachments import references
 from fixieai.storage import messages, queries, sessions, usage
 from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.usage import Spent
 
 USER = "user"
+ROUTER = "router"
 ROUTING = "routing"
 _NAME_LENGTH = 80
 _PLAIN = (LineKind.QUERY, LineKind.RESPONSE)
 _KINDS: dict[str, LineKind] = {kind.value: kind for kind in LineKind}
 _NO_EMBEDS = "{}"
+
+
+class Cancelled(errors.Conflict):
+    """This query was cancelled."""
+
+    code = "cancelled"
 
 
 def shown_text(kind: str, name: str, text: str) -> str:
@@ -42,19 +50,29 @@ def dump_embeds(embeds: Mapping[str, Embed]) -> str:
     return json.dumps({key: {"content_type": e.content_type, "uri": e.uri} for key, e in embeds.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whose query is run, in which session, and by which executor."""
+
+    owner_id: int
+    session: Session
+    executor_id: str
+
+
 class Journal:
     """Appends to one query of a session, and publishes what it appended."""
 
-    def __init__(self, database: Database, embeds: Embeds, run: Run, owner_id: int, session: Session) -> None:
+    def __init__(self, database: Database, embeds: Embeds, run: Run, desk: Desk) -> None:
         self._database = database
         self._embeds = embeds
         self._attached: dict[str, NewEmbed] = {}
         self._noted: set[str] = set()
         self._held: list[NewEmbed] = []
         self._run = run
-        self._owner_id = owner_id
-        self._session = session
-        self._query_id: int | None = None
+        self._owner_id = desk.owner_id
+        self._session = desk.session
+        self._executor_id = desk.executor_id
+        self._place: Place | None = None
         self._recorded = 0
         self._unstored: list[tuple[NewMessage, Event]] = []
         self._spent: list[Spent] = []
@@ -69,6 +87,16 @@ class Journal:
     async def newest_messages(self, limit: int) -> list[messages.Message]:
         """The newest `limit` messages of the session, oldest first."""
         return await self._database.read(messages.window, self._owner_id, self._session.id, limit)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody wants the query ended."""
+        return self._run.is_cancelled
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the question is stored, and with it that it is to be answered."""
+        return self._place is not None
 
     async def attach(self, message: Message) -> Message:
         """What somebody outside said: its attachments are kept, and stored with the line that has them."""
@@ -115,17 +143,32 @@ class Journal:
         line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
         question = self._message(line, USER)
         session, owner_id = self._session, self._owner_id
+        new = NewQuery(question, self._executor_id, agent_id, question.text[:_NAME_LENGTH])
 
         def begin(transaction: Transaction) -> tuple[queries.Query, int]:
             number = count(transaction, owner_id)
             if is_new_session:
                 sessions.insert(transaction, owner_id, session)
-            name = question.text[:_NAME_LENGTH]
-            return queries.begin(transaction, owner_id, session.id, agent_id, question, name), number
+            return queries.begin(transaction, owner_id, session.id, new), number
 
         begun, number = await self._database.write(begin)
-        self._query_id = self._run.query_id = begun.id
+        self._run.query_id = begun.id
+        self._place = Place(owner_id, session.id, begun.id, self._executor_id)
         self._run.begin(number)
+
+    async def go_on(self, query_id: int) -> list[messages.Message]:
+        """Takes up a query where it was left; its messages so far, the question first.
+
+        Raises:
+            NotFound: its session was deleted.
+        """
+        recorded = await self._database.read(messages.of_query, self._owner_id, self._session.id, query_id)
+        if not recorded:
+            raise errors.NotFound("This session does not exist, or was deleted.")
+        self._run.query_id = query_id
+        self._place = Place(self._owner_id, self._session.id, query_id, self._executor_id)
+        self._recorded = len(recorded) - 1
+        return recorded
 
     def note_spent(self, spent: Spent) -> None:
         """What a model call cost: stored with the next line."""
@@ -137,28 +180,33 @@ class Journal:
 
     def idempotency_key(self) -> str:
         """The same for the same effect of a resumed query: it counts what is on disk."""
-        return f"{self._query_id}:{self._recorded}"
+        return f"{self._placed().query_id}:{self._recorded}"
 
     def publish_partial(self, text: str, sender: str) -> None:
         self._run.publish(Event(LineKind.RESPONSE, text, sender, model=self._model, is_partial=True))
 
-    async def record(self, line: Line, sender: str) -> None:
+    async def record(self, line: Line, sender: str, depth: int) -> None:
+        """`depth` is how many agents stand between the sender and the person."""
         text = shown_text(line.kind, line.name, line.text)
-        await self._append(self._message(line, sender), Event(line.kind, text, sender, line.embeds))
+        message = replace(self._message(line, sender), depth=depth)
+        await self._append(message, Event(line.kind, text, sender, line.embeds))
+
+    def _placed(self) -> Place:
+        if self._place is None:
+            raise RuntimeError("the query has not begun")
+        return self._place
 
     async def _append(self, message: NewMessage, event: Event) -> None:
         """A thought waits for what it leads to: nothing happens in between, and a commit is saved."""
-        if self._query_id is None:
-            raise RuntimeError("the query has not begun")
+        place = self._placed()
         self._unstored.append((message, event))
         self._recorded += 1
         if message.type != LineKind.THOUGHT:
             # Not tried again by `finish`: a write goes on when its caller is cancelled.
             lines, self._unstored = self._unstored, []
             new = [message for message, _ in lines]
-            its_ids = self._session.id, self._query_id
             with self._taken_spent() as spent:
-                await self._database.write(_append_all, self._owner_id, its_ids, new, spent)
+                await self._database.write(_append_all, place, new, spent)
             self._publish(lines)
 
     @contextlib.contextmanager
@@ -195,8 +243,8 @@ class Journal:
 
     async def record_routing(self, agent_id: str) -> None:
         """The router's choice, as a message of its own."""
-        routed = NewMessage(type=ROUTING, text=agent_id, sender="router")
-        await self._append(routed, Event(ROUTING, agent_id, "router"))
+        routed = NewMessage(type=ROUTING, text=agent_id, sender=ROUTER)
+        await self._append(routed, Event(ROUTING, agent_id, ROUTER))
 
     async def finish(self, line: Line, sender: str, failure: Failure | None = None) -> None:
         """Stores the last message together with the query's end.
@@ -208,14 +256,13 @@ class Journal:
         await asyncio.shield(self._ending)
 
     async def _finish(self, line: Line, sender: str, failure: Failure | None) -> None:
-        if self._query_id is not None:
+        if self._place is not None:
             lines, self._unstored = self._unstored, []
             thoughts = [message for message, _ in lines]
             ending = _Ending(_status(failure), failure.code if failure else None)
-            its_ids = self._session.id, self._query_id
             new = [*thoughts, self._message(line, sender, self._model)]
             with self._taken_spent() as spent:
-                await self._database.write(_finish, self._owner_id, its_ids, new, ending, spent)
+                await self._database.write(_finish, self._place, new, ending, spent)
             self._publish(lines)
         self.publish_end(line, sender, failure)
 
@@ -242,17 +289,10 @@ class _Ending:
     error_code: str | None
 
 
-def _append_all(
-    transaction: Transaction,
-    owner_id: int,
-    its_ids: tuple[int, int],
-    new: list[NewMessage],
-    spent: list[Spent],
-) -> None:
-    """`its_ids`: of the session and the query."""
+def _append_all(transaction: Transaction, place: Place, new: list[NewMessage], spent: list[Spent]) -> None:
     for message in new:
-        messages.append(transaction, owner_id, *its_ids, message)
-    _add_all(transaction, owner_id, spent)
+        messages.append(transaction, place, message)
+    _add_all(transaction, place.owner_id, spent)
 
 
 def _add_all(transaction: Transaction, owner_id: int, spent: list[Spent]) -> None:
@@ -261,23 +301,18 @@ def _add_all(transaction: Transaction, owner_id: int, spent: list[Spent]) -> Non
 
 
 def _finish(
-    transaction: Transaction,
-    owner_id: int,
-    its_ids: tuple[int, int],
-    new: list[NewMessage],
-    ending: _Ending,
-    spent: list[Spent],
+    transaction: Transaction, place: Place, new: list[NewMessage], ending: _Ending, spent: list[Spent]
 ) -> None:
     """Stores the last messages of a query, the answer last, and how it ended."""
     *thoughts, response = new
-    _append_all(transaction, owner_id, its_ids, thoughts, spent)
-    queries.finish(transaction, owner_id, its_ids[1], ending.status, response, ending.error_code)
+    _append_all(transaction, place, thoughts, spent)
+    queries.finish(transaction, place, ending.status, response, ending.error_code)
 
 
 def _status(failure: Failure | None) -> queries.Ending:
     if failure is None:
         return "answered"
-    return queries.INTERRUPTED if failure.code == queries.INTERRUPTED else "failed"
+    return "cancelled" if failure.code == Cancelled.code else "failed"
 
 
 def load_embeds(text: str) -> Mapping[str, Embed]:
@@ -286,15 +321,20 @@ def load_embeds(text: str) -> Mapping[str, Embed]:
     return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
 
 
+def line_of(message: messages.Message) -> Line | None:
+    """A stored message as the line it was; None for what is no line of the conversation (routing)."""
+    kind = _KINDS.get(message.type)
+    return Line(kind, message.text, message.name, load_embeds(message.embeds)) if kind else None
+
+
 def conversation(newest: list[messages.Message], agent_id: str) -> list[Line]:
     """The finished turns between the person and one agent; what other agents did is left out."""
     lines: list[Line] = []
     turn: list[Line] = []
     for message in newest:
-        kind = _KINDS.get(message.type)
-        if kind is None or message.sender not in (USER, agent_id):
+        line = line_of(message)
+        if line is None or message.sender not in (USER, agent_id):
             continue
-        line = Line(kind, message.text, message.name, load_embeds(message.embeds))
         turn = [line] if line.kind is LineKind.QUERY else [*turn, line]
         if line.kind is LineKind.RESPONSE and turn[0].kind is LineKind.QUERY:
             lines += turn

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -19,6 +20,7 @@ from fixieai.platform.metered_model import Payer, metered
 from fixieai.platform.programs import Program
 from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.registry import Registry
+from fixieai.platform.resuming import NOTHING, Progress
 from fixieai.platform.settings import QueryLimits
 from fixieai.platform.usage import Usage
 from fixieai.protocol.builtin_funcs import is_builtin
@@ -27,7 +29,7 @@ from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.query_loop.drive import drive
 from fixieai.query_loop.effects import CallAgent, CallFunc, CallLlm, Effect, Record, Reply
-from fixieai.query_loop.loop import CodeShot, Limits, answer
+from fixieai.query_loop.loop import Limits, answer
 
 _DEFAULT_TEMPERATURE = 0.0
 _DEFAULT_MAXIMUM_TOKENS = 1000
@@ -64,31 +66,46 @@ class QueryContext:
         return await self.services.agent_addresses.of(program, self.caller, self.journal.session_handle)
 
 
-async def ask(
-    context: QueryContext, program: Program, query: Message, history: list[Line], path: tuple[str, ...]
-) -> Line:
-    """The answer of one agent to one query; `path` are the ids of the agents that asked before it.
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one agent is asked.
+
+    Attributes:
+        history: the conversation before, oldest first.
+        path: the ids of the agents that asked before it, the first one first.
+        progress: what it had done when the query was cut off.
+    """
+
+    query: Message
+    history: Sequence[Line] = ()
+    path: tuple[str, ...] = ()
+    progress: Progress = NOTHING
+
+
+async def ask(context: QueryContext, program: Program, errand: Errand) -> Line:
+    """The answer of one agent to one query.
 
     Raises:
         FixieError: there is no answer, with the reason for the person who asked.
     """
     with context.services.agent_addresses.held(program):
-        return await _ask(context, program, query, history, (*path, program.agent_id))
+        return await _ask(context, program, errand)
 
 
-async def _ask(
-    context: QueryContext, program: Program, query: Message, history: list[Line], path: tuple[str, ...]
-) -> Line:
+async def _ask(context: QueryContext, program: Program, errand: Errand) -> Line:
+    query, path = errand.query, (*errand.path, program.agent_id)
     if program.code_shot is None:
         return await _ask_standalone(context, program, query, is_outermost=len(path) == 1)
     model = await context.services.models.choose(program.llm_settings.model)
     context.journal.note_model(model.name)
     payer = Payer(context.caller.user_id, program.agent_id, context.budget)
     model = metered(model, context.services.usage, payer, context.journal.note_spent)
-    performer = _Performer(context, program, program.code_shot, model, path)
+    performer = _Performer(context, program, model, path, errand.progress.inner)
     limits = Limits(steps=context.services.limits.steps)
     line = Line(LineKind.QUERY, query.text, embeds=query.embeds)
-    return await drive(answer(program.code_shot, history, line, model.rendering, limits), performer.perform)
+    done = errand.progress.lines
+    loop = answer(program.code_shot, errand.history, line, model.rendering, limits, done)
+    return await drive(loop, performer.perform)
 
 
 async def _ask_standalone(
@@ -126,15 +143,16 @@ class _Performer:
         self,
         context: QueryContext,
         program: Program,
-        code_shot: CodeShot,
         model: LanguageModel,
         path: tuple[str, ...],
+        inner: Progress | None,
     ) -> None:
+        """`path` ends with this agent. `inner` is how far the agent got that this one was waiting for."""
         self._context = context
         self._program = program
-        self._code_shot = code_shot
         self._model = model
         self._path = path
+        self._inner = inner
         self._is_outermost = len(path) == 1
         self._is_answer_seen = False
 
@@ -153,7 +171,7 @@ class _Performer:
     async def _record(self, line: Line) -> None:
         journal = self._context.journal
         if line.kind is not LineKind.RESPONSE:
-            await journal.record(line, self._program.agent_id)
+            await journal.record(line, self._program.agent_id, len(self._path) - 1)
         elif self._is_outermost:
             await journal.finish(line, self._program.agent_id)
 
@@ -198,7 +216,9 @@ class _Performer:
         if effect.name == query_embed.NAME:
             return await self._query_embed(effect.message)
         if is_builtin(effect.name):
-            known = builtin_funcs.BuiltinContext(self._code_shot.base_prompt, self._context.caller.time_zone)
+            code_shot = self._program.code_shot
+            base_prompt = code_shot.base_prompt if code_shot else ""
+            known = builtin_funcs.BuiltinContext(base_prompt, self._context.caller.time_zone)
             return builtin_funcs.call(effect.name, effect.message, known)
         response = await self._context.services.agents.call_func(
             await self._context.address(self._program),
@@ -232,7 +252,9 @@ class _Performer:
             )
         try:
             program = await self._context.services.registry.program(self._context.caller, effect.agent_id)
-            line = await ask(self._context, program, effect.message, [], self._path)
+            inner, self._inner = self._inner, None
+            errand = Errand(effect.message, path=self._path, progress=inner or NOTHING)
+            line = await ask(self._context, program, errand)
         except (errors.NotFound, errors.UpstreamError) as error:
             if self._model.rendering is Rendering.TRANSCRIPT:
                 raise

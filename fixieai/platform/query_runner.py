@@ -4,34 +4,55 @@ What becomes of the request that asked does not matter to them.
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from fixieai import errors
 from fixieai.platform import journal as journals
-from fixieai.platform import performer
+from fixieai.platform import performer, resuming
 from fixieai.platform.auth import Caller
 from fixieai.platform.embeds import Kept
+from fixieai.platform.executors import Executor
 from fixieai.platform.feeds import Feeds
-from fixieai.platform.journal import Journal
-from fixieai.platform.performer import QueryContext, Services
+from fixieai.platform.journal import Cancelled, Desk, Journal
+from fixieai.platform.performer import Errand, QueryContext, Services
 from fixieai.platform.programs import Program
+from fixieai.platform.resuming import NOTHING, Progress
 from fixieai.platform.runs import Failure, Run
+from fixieai.platform.turns import Turn, Turns
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
+from fixieai.storage import queries
 from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed
-from fixieai.storage.queries import INTERRUPTED
+from fixieai.storage.queries import Unfinished
 from fixieai.storage.sessions import Session
 
 _logger = logging.getLogger("fixieai.platform")
 PLATFORM = "platform"
-INTERRUPTED_TEXT = "This query was interrupted: the platform was stopped. Ask again."
-_INTERRUPTED = Failure(INTERRUPTED, INTERRUPTED_TEXT, 503)
+INTERRUPTED = "interrupted"
+_RETRY_SECONDS = 2.0
+_BUSY_SECONDS = 0.2
+_MOST_ATTEMPTS = 5
+_PAUSES_FOR_AGENTS = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+_TOO_OFTEN = (
+    f"This query was begun {_MOST_ATTEMPTS} times, and the platform stopped each time. It is given up."
+)
+_GOES_ON = Failure(
+    INTERRUPTED,
+    "The platform is restarting. This query goes on by itself: its answer will be in the session.",
+    503,
+    _RETRY_SECONDS,
+)
+_NOT_BEGUN = Failure(
+    INTERRUPTED, "The platform is restarting, and has not begun this query. Ask again.", 503, _RETRY_SECONDS
+)
+_CANCELLED = Failure(Cancelled.code, "This query was cancelled.", 409)
+
+_Answer = Callable[[Journal], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +73,18 @@ class Query:
     attached: Mapping[str, NewEmbed] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Turn:
-    """The queue of one session; asyncio's locks are fair."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    holders: int = 0
-
-
 class QueryRunner:
-    """Starts queries and sees them through."""
+    """Starts queries and sees them through; goes on with those that another process left behind."""
 
-    def __init__(self, database: Database, services: Services) -> None:
+    def __init__(self, database: Database, services: Services, executor: Executor) -> None:
         self._database = database
         self._services = services
-        self._turns: dict[int, _Turn] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._executor = executor
+        self._turns = Turns(services.limits.waiting_per_session)
+        self._tasks: dict[asyncio.Task[None], Run] = {}
         self._takes_queries = True
         self.feeds = Feeds()
-        self._interrupting: asyncio.Task[None] | None = None
+        self._handing_over: asyncio.Task[None] | None = None
 
     def start(self, query: Query) -> Run:
         """Begins the query, or queues it behind those of its session.
@@ -80,82 +94,151 @@ class QueryRunner:
             ServiceUnavailable: the platform is about to end.
         """
         if not self._takes_queries:
-            raise errors.ServiceUnavailable("The platform is shutting down.")
-        waiting = self._services.limits.waiting_per_session
-        turn = self._turns.setdefault(query.session.id, _Turn())
-        if turn.holders > waiting:
-            raise errors.Conflict(
-                f"{waiting} queries already wait in this session. Wait for an answer, or open another."
-            )
-        turn.holders += 1
-        run = Run(query.session.handle, functools.partial(self.feeds.publish, query.session.id))
-        task = asyncio.create_task(self._run_in_turn(query, run, turn))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return run
+            raise errors.ServiceUnavailable("The platform is shutting down.", retry_after=_RETRY_SECONDS)
+
+        async def answer(journal: Journal) -> None:
+            await self._answer(query, journal)
+
+        return self._launch(query.caller.user_id, query.session, answer)
+
+    async def take_over(self) -> None:
+        """Goes on with every query whose executor is no longer there."""
+        for unfinished in await self._database.write(queries.take, self._executor.id):
+            _logger.warning("query %d goes on where it was left", unfinished.id)
+            self._launch(unfinished.owner_id, unfinished.session, self._going_on(unfinished))
+
+    async def cancel(self, owner_id: int, session_id: int) -> bool:
+        """Ends the query that is being answered in a session; whether there is one."""
+        query_id = await self._database.write(queries.cancel, owner_id, session_id)
+        if query_id is not None:
+            self._cancel({query_id})
+        return query_id is not None
+
+    async def end_cancelled(self) -> None:
+        """Ends the queries that other processes were asked to end and this one runs."""
+        self._cancel(set(await self._database.read(queries.cancelled, self._executor.id)))
+
+    def _cancel(self, query_ids: set[int]) -> None:
+        for task, run in self._tasks.items():
+            if run.query_id in query_ids:
+                run.is_cancelled = True
+                task.cancel()
+
+    def drop(self) -> None:
+        """Ends everything that runs here; nothing of it is stored, for others go on with it."""
+        for task in self._tasks:
+            task.cancel()
 
     def stop(self) -> None:
-        """Gives queries `grace_seconds` more, then marks those that run interrupted. Again is harmless."""
+        """Gives queries `grace_seconds` more, then leaves those that run to whoever comes next."""
         self.feeds.close()
-        if self._interrupting is None:
-            self._interrupting = asyncio.create_task(self._interrupt_later())
+        if self._handing_over is None:
+            self._handing_over = asyncio.create_task(self._hand_over_later())
 
     async def stopped(self) -> None:
         """Stops, and returns when no query runs any more."""
         self.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._services.limits.grace_seconds)
-        if self._interrupting is not None:
-            self._interrupting.cancel()
+        if self._handing_over is not None:
+            self._handing_over.cancel()
 
-    async def _interrupt_later(self) -> None:
+    async def _hand_over_later(self) -> None:
         await asyncio.sleep(self._services.limits.grace_seconds)
         self._takes_queries = False
-        for task in self._tasks:
-            task.cancel()
+        self.drop()
 
-    @contextlib.asynccontextmanager
-    async def _in_turn(self, session_id: int, turn: _Turn) -> AsyncIterator[None]:
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.holders -= 1
-            if turn.holders == 0:
-                self._turns.pop(session_id, None)
+    def _launch(self, owner_id: int, session: Session, answer: _Answer) -> Run:
+        turn = self._turns.queue(session.id)
+        run = Run(session.handle, functools.partial(self.feeds.publish, session.id))
+        desk = Desk(owner_id, session, self._executor.id)
+        journal = Journal(self._database, self._services.embeds, run, desk)
+        task = asyncio.create_task(self._run_in_turn(session.id, turn, journal, answer))
+        self._tasks[task] = run
+        task.add_done_callback(self._tasks.pop)
+        return run
 
-    async def _run_in_turn(self, query: Query, run: Run, turn: _Turn) -> None:
-        journal = Journal(self._database, self._services.embeds, run, query.caller.user_id, query.session)
+    async def _run_in_turn(self, session_id: int, turn: Turn, journal: Journal, answer: _Answer) -> None:
         try:
             async with (
-                self._in_turn(query.session.id, turn),
+                self._turns.taken(session_id, turn),
                 asyncio.timeout(self._services.limits.query_seconds),
             ):
-                await self._answer(query, journal)
+                await answer(journal)
         except asyncio.CancelledError:
-            await asyncio.shield(_fail(journal, _INTERRUPTED))
+            await asyncio.shield(_end_cancelled(journal))
             raise
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the session says so and goes on
             await _fail(journal, self._failure(error))
 
     async def _answer(self, query: Query, journal: Journal) -> None:
         """Stores the query, finds the agent, and lets it answer."""
-        agent_id = query.program.agent_id if query.program else None
-        count = self._services.usage.count_query
         message = query.message
         if not query.is_new_session:
             message = await journal.with_named(message)
-        asked = Kept(message, query.attached)
-        await journal.begin(asked, agent_id, count, is_new_session=query.is_new_session)
+        await self._begin(query, Kept(message, query.attached), journal)
         question = Message(query.question.text, message.embeds)
         program = query.program
         if program is None:
-            program = await self._services.registry.route(query.caller, question.text)
-            await journal.record_routing(program.agent_id)
+            program = await self._route(query.caller, question, journal)
+        await self._ask(query.caller, program, question, journal)
+
+    async def _begin(self, query: Query, asked: Kept, journal: Journal) -> None:
+        """Waits while another process answers a query of this session."""
+        agent_id = query.program.agent_id if query.program else None
+        count = self._services.usage.count_query
+        while True:
+            try:
+                return await journal.begin(asked, agent_id, count, is_new_session=query.is_new_session)
+            except queries.SessionBusy:
+                await asyncio.sleep(_BUSY_SECONDS)
+
+    async def _route(self, caller: Caller, question: Message, journal: Journal) -> Program:
+        program = await self._services.registry.route(caller, question.text)
+        await journal.record_routing(program.agent_id)
+        return program
+
+    async def _ask(
+        self,
+        caller: Caller,
+        program: Program,
+        question: Message,
+        journal: Journal,
+        progress: Progress = NOTHING,
+    ) -> None:
         history = await self._history(program, journal)
-        with self._services.budgets.opened(query.caller.user_id, query.session.handle) as budget:
-            context = QueryContext(self._services, query.caller, journal, budget)
-            await performer.ask(context, program, question, history, ())
+        with self._services.budgets.opened(caller.user_id, journal.session_handle) as budget:
+            context = QueryContext(self._services, caller, journal, budget)
+            await performer.ask(context, program, Errand(question, history, progress=progress))
+
+    async def _reachable(self, caller: Caller, agent_id: str, session: str) -> Program:
+        """The agent, when it answers or after some seconds: after a restart it may be starting, too."""
+        for pause in _PAUSES_FOR_AGENTS:
+            program = await self._services.registry.program(caller, agent_id)
+            try:
+                address = await self._services.agent_addresses.of(program, caller, session)
+                await self._services.agents.handshake(address)
+            except errors.AgentUnavailable:
+                await asyncio.sleep(pause)
+            else:
+                break
+        return program
+
+    def _going_on(self, unfinished: Unfinished) -> _Answer:
+        caller = Caller(unfinished.owner_id, unfinished.username, unfinished.time_zone)
+
+        async def answer(journal: Journal) -> None:
+            recorded = await journal.go_on(unfinished.id)
+            if unfinished.attempts > _MOST_ATTEMPTS:
+                raise errors.FixieError(_TOO_OFTEN)
+            asked = resuming.question(recorded, unfinished.agent_id)
+            agent_id = asked.agent_id
+            if agent_id is None:
+                agent_id = (await self._route(caller, asked.message, journal)).agent_id
+            program = await self._reachable(caller, agent_id, journal.session_handle)
+            await self._ask(caller, program, asked.message, journal, resuming.progress(recorded))
+
+        return answer
 
     async def _history(self, program: Program, journal: Journal) -> list[Line]:
         """What the person and the agent said before: of as many messages in any session, long or short."""
@@ -175,6 +258,15 @@ class QueryRunner:
         _logger.error("query failed [%s]", reference, exc_info=error)
         text = f"Something went wrong on the platform's side. Its log says more under {reference}."
         return Failure(errors.FixieError.code, text, errors.FixieError.status)
+
+
+async def _end_cancelled(journal: Journal) -> None:
+    """Ends a query that somebody cancelled. One that only this process leaves is not ended."""
+    if journal.is_cancelled:
+        await _fail(journal, _CANCELLED)
+    elif not journal.is_finished:
+        failure = _GOES_ON if journal.has_begun else _NOT_BEGUN
+        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
 
 
 async def _fail(journal: Journal, failure: Failure) -> None:

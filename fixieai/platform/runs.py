@@ -53,6 +53,7 @@ class Run:
     def __init__(self, session: str, on_event: Callable[[Event | None], None] = lambda _: None) -> None:
         self.session = session
         self.query_id: int | None = None
+        self.is_cancelled = False
         self._on_event = on_event
         self._events: list[Event] = []
         self._partial: Event | None = None

@@ -10,6 +10,7 @@ from fixieai.platform.auth import Auth
 from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.embeds import Embeds
+from fixieai.platform.executors import Executor
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
@@ -41,6 +42,7 @@ class Platform:
     registry: Registry
     revisions: Revisions
     organizations: Organizations
+    executor: Executor
     runner: QueryRunner
     sessions: Sessions
     embeds: Embeds

@@ -1,10 +1,9 @@
 """Conversations of a person: opening, listing, asking in one."""
 
 import dataclasses
-import re
 
 from fixieai import errors
-from fixieai.platform import session_handles
+from fixieai.platform import addressing, session_handles
 from fixieai.platform.auth import Caller
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.programs import Program
@@ -18,7 +17,6 @@ from fixieai.storage.sessions import Session
 
 MAXIMUM_TEXT = 256 * 1024
 _NO_AGENT = "None"
-_ADDRESSED = re.compile(r"@(?P<agent>[\w-]{1,64}(?:/[\w-]{1,64})?)\s+(?P<text>.+)", re.DOTALL)
 _TRIES_FOR_A_HANDLE = 8
 
 
@@ -60,6 +58,16 @@ class Sessions:
 
     async def page(self, caller: Caller, after: str | None, limit: int) -> list[Session]:
         return await self._database.read(sessions.page, caller.user_id, after, limit)
+
+    async def cancel(self, caller: Caller, handle: str) -> None:
+        """Ends the query that is being answered in the session.
+
+        Raises:
+            NotFound: there is no such session, or no query in it.
+        """
+        session = await self.find(caller, handle)
+        if not await self._runner.cancel(caller.user_id, session.id):
+            raise errors.NotFound("No query is being answered in this session.")
 
     async def delete(self, caller: Caller, handle: str) -> None:
         session = await self.find(caller, handle)
@@ -127,14 +135,14 @@ class Sessions:
         )
 
     async def _addressed(self, caller: Caller, text: str) -> tuple[Program | None, str]:
-        """`@owner/handle text` asks that agent. A bare `@word` that is no agent is just text."""
-        match = _ADDRESSED.match(text)
-        if match is None:
+        """A bare `@word` that is no agent is just text."""
+        agent, rest = addressing.split(text)
+        if agent is None:
             return None, text
         try:
-            return await self._registry.program(caller, match["agent"]), match["text"]
+            return await self._registry.program(caller, agent), rest
         except errors.NotFound:
-            if "/" in match["agent"]:
+            if "/" in agent:
                 raise
             return None, text
 

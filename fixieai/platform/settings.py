@@ -85,6 +85,7 @@ class Settings:
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
     models: ModelSettings = field(default_factory=ModelSettings)
     deploy_seconds: float = 120.0
+    lease_seconds: float = 10.0
     deployments: DeploymentLimits = field(default_factory=DeploymentLimits)
     secret_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
@@ -226,6 +227,7 @@ def from_environment(
         storage_quota=_storage_quota(environment),
         models=ModelSettings.from_environment(environment),
         deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
+        lease_seconds=_read(environment, "FIXIE_LEASE_SECONDS", float, 10.0),
         deployments=DeploymentLimits(
             memory_mib=_read(environment, "FIXIE_DEPLOY_MEMORY_MIB", int, DeploymentLimits().memory_mib),
             processes=_read(environment, "FIXIE_DEPLOY_PROCESSES", int, DeploymentLimits().processes),

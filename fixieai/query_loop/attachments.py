@@ -45,6 +45,11 @@ class Attachments:
                 (persons if line.kind is LineKind.QUERY else self._known).update(line.embeds)
         self._known.update(persons)
 
+    def keep(self, line: Line) -> None:
+        """Knows the embeds of a line that was adopted before."""
+        for key, embed in line.embeds.items():
+            self._known.setdefault(key, embed)
+
     def named_in(self, text: str) -> dict[str, Embed]:
         """The known embeds that a text refers to."""
         return {key: self._known[key] for key in sorted(references(text)) if key in self._known}

@@ -27,6 +27,7 @@ __all__ = ["DEFAULT_LIMITS", "CodeShot", "Limits", "answer"]
 
 _COMPLETIONS_WITHOUT_ACTION = 2
 _NAMES_LISTED = 50
+_REQUESTS = frozenset({LineKind.ASK_FUNC, LineKind.ASK_AGENT})
 _AGENT_LINES = frozenset({LineKind.ASK_AGENT, LineKind.AGENT_SAYS})
 
 
@@ -46,11 +47,13 @@ def answer(
     query: Line,
     rendering: Rendering,
     limits: Limits = DEFAULT_LIMITS,
+    done: Sequence[Line] = (),
 ) -> Generator[Effect, Reply, Line]:
     """Answers one query; returns the RESPONSE line, which it has also had recorded.
 
     `history` is the conversation before the query, oldest first; it is used by conversational
-    agents alone. The query is not recorded: whoever received it did.
+    agents alone. The query is not recorded: whoever received it did. `done` are the lines that were
+    recorded when the query was cut off: it goes on behind them, and repeats the call under way, if any.
 
     Raises:
         LimitReached: a limit ended the query; the message names it.
@@ -61,7 +64,7 @@ def answer(
     for line in (*past, query):
         view.add(line)
     turn = _Turn(view, Attachments((*past, query)), callables(code_shot), query, limits)
-    return (yield from turn.run())
+    return (yield from turn.run(done))
 
 
 def _view(code_shot: CodeShot, query: Line, rendering: Rendering, limits: Limits) -> View:
@@ -85,8 +88,12 @@ class _Turn:
         self._problems = 0
         self._without_action = 0
 
-    def run(self) -> Generator[Effect, Reply, Line]:
-        for _ in range(self._limits.steps):
+    def run(self, done: Sequence[Line]) -> Generator[Effect, Reply, Line]:
+        unanswered = self._go_to_the_end_of(done)
+        if unanswered is not None:
+            yield from self._call_and_record(unanswered, Message(unanswered.text, dict(unanswered.embeds)))
+        taken = sum(line.kind in SAYS for line in done) + (unanswered is not None)
+        for _ in range(self._limits.steps - taken):
             step = yield from self._ask_model()
             for thought in step.thoughts:
                 yield from self._record(thought)
@@ -119,6 +126,19 @@ class _Turn:
         step = self._view.read(completion)
         return _cut(step, "the model's token limit") if completion.is_cut_off else step
 
+    def _go_to_the_end_of(self, done: Sequence[Line]) -> Line | None:
+        """Knows what was recorded; the request that nobody has answered yet."""
+        unanswered = None
+        for line in done:
+            self._view.add(line)
+            self._attachments.keep(line)
+            if line.kind in SAYS:
+                unanswered = None
+            elif line.kind in _REQUESTS:
+                unanswered = line
+                self._problems += bool(self._unknown(line))
+        return unanswered
+
     def _act(self, action: Line, problem: str) -> Generator[Effect, Reply, None]:
         """Calls what the model asked for, or tells it why not, and records both."""
         message = Message(self._query.text, dict(self._query.embeds))
@@ -128,6 +148,13 @@ class _Turn:
         problem = problem or self._unknown(action)
         if problem:
             self._count_problem(problem)
+        yield from self._call_and_record(action, message, problem)
+
+    def _call_and_record(
+        self, action: Line, message: Message, problem: str = ""
+    ) -> Generator[Effect, Reply, None]:
+        problem = problem or self._unknown(action)
+        if problem:
             reply = Message(problem)
         else:
             reply = yield from self._call(action, message)

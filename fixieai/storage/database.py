@@ -20,6 +20,7 @@ from fixieai.storage.sqlite_readers import SqliteReaders
 from fixieai.storage.sqlite_writer import SqliteWriter
 from fixieai.storage.transaction import Transaction
 
+_POSTGRES = ("postgres", "postgresql")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -87,6 +88,8 @@ async def connect(url: str) -> Database:
         StorageFull: there is no room for it.
         ServiceUnavailable: another program keeps it locked.
     """
+    if urllib.parse.urlsplit(url).scheme in _POSTGRES:
+        return await asyncio.to_thread(_open_postgres, url)
     return await asyncio.to_thread(_open_sqlite, sqlite_path(url))
 
 
@@ -112,6 +115,12 @@ def sqlite_path(url: str) -> pathlib.Path:
     if parts.netloc or parts.query or parts.fragment or not path.name:
         raise errors.ConfigurationError("Write the database's URL as sqlite:///absolute/path/fixie.db.")
     return path
+
+
+def _open_postgres(url: str) -> Database:
+    from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
+
+    return Database(*postgres.open_lanes(url))
 
 
 def _open_sqlite(path: pathlib.Path) -> Database:

@@ -18,7 +18,8 @@ class Message:
     """`position` counts from 1 in its session, without gaps. `query_id` is the id of the message that asked.
 
     `name` is the func's name or the agent's id of a line such as `Ask Func[roll]: 20 1`; `sender`
-    is "user", the id of an agent, or None; `embeds` is JSON text as it was given.
+    is "user", the id of an agent, or None; `embeds` is JSON text as it was given. `depth` is how many
+    agents stand between its author and the person.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Message:
     embeds: str
     model: str | None
     created: str
+    depth: int = 0
 
     @property
     def in_reply_to(self) -> int | None:
@@ -49,55 +51,67 @@ class NewMessage:
     sender: str | None = None
     embeds: str = "{}"
     model: str | None = None
+    depth: int = 0
     attached: tuple[NewEmbed, ...] = ()
 
 
-def append(
-    transaction: Transaction, owner_id: int, session_id: int, query_id: int, new: NewMessage
-) -> Message:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A query that is being answered: whose it is, in which session, and who runs it."""
+
+    owner_id: int
+    session_id: int
+    query_id: int
+    executor_id: str
+
+
+def append(transaction: Transaction, place: Place, new: NewMessage) -> Message:
     """Stores a message of a query as the next one of its session.
+
+    Raises:
+        NotFound: the owner has no such query (its session may have been deleted), or another runs it.
+    """
+    message_id = ids.new_id()
+    fenced: Params = {"query_id": place.query_id, "executor_id": place.executor_id, "depth": new.depth}
+    return _insert(transaction, place, message_id, new, fenced)
+
+
+def append_question(transaction: Transaction, owner_id: int, session_id: int, new: NewMessage) -> Message:
+    """Stores a message that begins a query, whose id is its own. See `queries.begin`.
 
     Raises:
         NotFound: the owner has no such session (any more).
     """
-    return _insert(transaction, owner_id, session_id, (ids.new_id(), query_id), new)
-
-
-def append_question(transaction: Transaction, owner_id: int, session_id: int, new: NewMessage) -> Message:
-    """Stores a message that begins a query, whose id is its own. See `queries.begin`."""
     message_id = ids.new_id()
-    return _insert(transaction, owner_id, session_id, (message_id, message_id), new)
+    return _insert(transaction, Place(owner_id, session_id, message_id, ""), message_id, new, None)
 
 
 def _insert(
-    transaction: Transaction, owner_id: int, session_id: int, its_ids: tuple[int, int], new: NewMessage
+    transaction: Transaction, place: Place, message_id: int, new: NewMessage, fenced: Params | None
 ) -> Message:
-    message_id, query_id = its_ids
     now = timestamps.now()
-    row = transaction.row(
-        _SQL["append"],
-        {
-            "id": message_id,
-            "owner_id": owner_id,
-            "session_id": session_id,
-            "query_id": query_id,
-            "type": new.type,
-            "name": new.name,
-            "sender": new.sender,
-            "text": new.text,
-            "embeds": new.embeds,
-            "model": new.model,
-            "now": now,
-        },
-    )
+    params: Params = {
+        "id": message_id,
+        "owner_id": place.owner_id,
+        "session_id": place.session_id,
+        "type": new.type,
+        "name": new.name,
+        "sender": new.sender,
+        "text": new.text,
+        "embeds": new.embeds,
+        "model": new.model,
+        "now": now,
+    }
+    statement = _SQL["append_question"] if fenced is None else _SQL["append"]
+    row = transaction.row(statement, {**params, **(fenced or {})})
     if row is None:
         raise errors.NotFound("This session does not exist, or was deleted.")
     for embed in new.attached:
-        embeds.insert(transaction, owner_id, session_id, embed)
+        embeds.insert(transaction, place.owner_id, place.session_id, embed)
     return Message(
         id=message_id,
-        session_id=session_id,
-        query_id=query_id,
+        session_id=place.session_id,
+        query_id=place.query_id,
         position=row[0],
         type=new.type,
         name=new.name,
@@ -106,7 +120,14 @@ def _insert(
         embeds=new.embeds,
         model=new.model,
         created=now,
+        depth=new.depth,
     )
+
+
+def of_query(transaction: Transaction, owner_id: int, session_id: int, query_id: int) -> list[Message]:
+    """Everything of one query, in order: the question first."""
+    params: Params = {"owner_id": owner_id, "session_id": session_id, "query_id": query_id}
+    return [Message(*row) for row in transaction.rows(_SQL["of_query"], params)]
 
 
 def page(transaction: Transaction, owner_id: int, session_id: int, after: int, limit: int) -> list[Message]:

@@ -5,13 +5,13 @@ from typing import Literal
 
 from fixieai import errors
 from fixieai.storage import messages, sessions, statements, timestamps
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("queries")
 
-Ending = Literal["answered", "failed", "interrupted"]
-INTERRUPTED: Ending = "interrupted"
+Ending = Literal["answered", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,56 +30,67 @@ class Query:
     error_code: str | None
 
 
-def begin(
-    transaction: Transaction,
-    owner_id: int,
-    session_id: int,
-    agent_id: str | None,
-    question: NewMessage,
-    session_name: str | None = None,
-) -> Query:
-    """Stores the question and that it is being answered; `session_name` names a session without a name.
+@dataclass(frozen=True, slots=True)
+class NewQuery:
+    """A query before it is stored.
 
-    `agent_id` is None while the router has not chosen yet.
+    `agent_id` is None while the router has not chosen yet; `session_name` names a session without a name.
+    """
+
+    question: NewMessage
+    executor_id: str
+    agent_id: str | None = None
+    session_name: str | None = None
+
+
+class SessionBusy(errors.Conflict):
+    """Another query is being answered in this session."""
+
+
+def begin(transaction: Transaction, owner_id: int, session_id: int, new: NewQuery) -> Query:
+    """Stores the question and that it is being answered.
 
     Raises:
         NotFound: the owner has no such session (any more).
+        SessionBusy: a query of this session is being answered.
     """
-    sessions.touch(transaction, owner_id, session_id, session_name)
-    asked = messages.append_question(transaction, owner_id, session_id, question)
-    query = Query(asked.id, session_id, agent_id, "running", asked.created, None, None)
-    params: Params = {"id": query.id, "session_id": session_id, "agent_id": agent_id, "now": query.created}
-    transaction.execute(_SQL["insert"], params)
-    return query
+    sessions.touch(transaction, owner_id, session_id, new.session_name)
+    asked = messages.append_question(transaction, owner_id, session_id, new.question)
+    params: Params = {
+        "id": asked.id,
+        "session_id": session_id,
+        "agent_id": new.agent_id,
+        "now": asked.created,
+        "executor_id": new.executor_id,
+    }
+    if not transaction.execute(_SQL["insert"], params):
+        raise SessionBusy
+    return Query(asked.id, session_id, new.agent_id, "running", asked.created, None, None)
 
 
 def finish(
-    transaction: Transaction,
-    owner_id: int,
-    query_id: int,
-    status: Ending,
-    answer: NewMessage,
-    error_code: str | None = None,
+    transaction: Transaction, place: Place, status: Ending, answer: NewMessage, error_code: str | None = None
 ) -> messages.Message:
     """Stores the last message of a query and how it ended.
 
     Raises:
-        NotFound: the owner has no such query (its session may have been deleted).
+        NotFound: the owner has no such query (its session may have been deleted), or another runs it.
         Conflict: it ended before.
     """
     params: Params = {
-        "id": query_id,
-        "owner_id": owner_id,
+        "id": place.query_id,
+        "owner_id": place.owner_id,
+        "executor_id": place.executor_id,
         "status": status,
         "error_code": error_code,
         "now": timestamps.now(),
     }
-    ended = transaction.row(_SQL["finish"], params)
-    if ended is None:
-        if get(transaction, owner_id, query_id) is None:
-            raise errors.NotFound("This query does not exist, or its session was deleted.")
-        raise errors.Conflict("This query has ended already.")
-    return messages.append(transaction, owner_id, ended[0], query_id, answer)
+    if not transaction.execute(_SQL["finish"], params):
+        query = get(transaction, place.owner_id, place.query_id)
+        if query is not None and query.status != "running":
+            raise errors.Conflict("This query has ended already.")
+        raise errors.NotFound("This query does not exist, or its session was deleted.")
+    return messages.append(transaction, place, answer)
 
 
 def get(transaction: Transaction, owner_id: int, query_id: int) -> Query | None:
@@ -87,13 +98,32 @@ def get(transaction: Transaction, owner_id: int, query_id: int) -> Query | None:
     return Query(*row) if row else None
 
 
-def interrupt_running(transaction: Transaction, notice: NewMessage) -> list[Query]:
-    """Ends every query that still runs, with `notice` as its last message. For the start of a platform.
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A query that its executor left behind, and whose it is. `attempts` counts this one too."""
 
-    Returns them as they are then.
-    """
-    interrupted = []
-    for owner_id, query_id in transaction.rows(_SQL["running"], {}):
-        finish(transaction, owner_id, query_id, INTERRUPTED, notice, INTERRUPTED)
-        interrupted.append(Query(*transaction.rows(_SQL["get"], {"id": query_id, "owner_id": owner_id})[0]))
-    return interrupted
+    id: int
+    agent_id: str | None
+    attempts: int
+    owner_id: int
+    username: str
+    time_zone: str | None
+    session: Session
+
+
+def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
+    """Gives the executor every query that runs and whose own executor is no longer there."""
+    taken = transaction.rows(_SQL["take"], {"executor_id": executor_id})
+    rows = [row for (query_id,) in taken for row in transaction.rows(_SQL["unfinished"], {"id": query_id})]
+    return [Unfinished(*(*row[:6], Session(*row[6:]))) for row in rows]
+
+
+def cancel(transaction: Transaction, owner_id: int, session_id: int) -> int | None:
+    """Asks whoever runs the query of a session to end it; its id, None when there is none."""
+    row = transaction.row(_SQL["cancel"], {"owner_id": owner_id, "session_id": session_id})
+    return row[0] if row else None
+
+
+def cancelled(transaction: Transaction, executor_id: str) -> list[int]:
+    """The ids of the queries that the executor was asked to end."""
+    return [row[0] for row in transaction.rows(_SQL["cancelled"], {"executor_id": executor_id})]

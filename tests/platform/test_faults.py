@@ -60,7 +60,7 @@ def make_slow(reached: threading.Event, release: threading.Event) -> fixieai.Cod
     return agent
 
 
-def test_after_sigkill_in_mid_query_all_its_messages_are_there_and_the_next_query_works(tmp_path) -> None:
+def test_after_sigkill_in_mid_query_all_its_messages_are_there_and_it_goes_on(tmp_path) -> None:
     reached, release = threading.Event(), threading.Event()
     first = Process(tmp_path)
     with connected(first) as platform, concurrent.futures.ThreadPoolExecutor() as pool:
@@ -74,18 +74,11 @@ def test_after_sigkill_in_mid_query_all_its_messages_are_there_and_the_next_quer
 
     second = Process(tmp_path)
     with connected(second) as platform:
-        messages = platform.call("GET", f"/api/sessions/{session}/messages")["messages"]
-        assert [message["text"] for message in messages[:4]] == [
-            "Go",
-            "Ask Func[fast]: 1",
-            "Func[fast] says: one",
-            "Ask Func[slow]: 2",
-        ]
-        assert messages[4]["type"] == "response"
-        assert "interrupted" in messages[4]["text"]
-
         platform.serve(make_slow(reached, release), "slow")
         assert platform.ask("slow", "Go", session).text == "three"
+        messages = platform.call("GET", f"/api/sessions/{session}/messages")["messages"]
+        whole = ["Go", "Ask Func[fast]: 1", "Func[fast] says: one", "Ask Func[slow]: 2"]
+        assert [message["text"] for message in messages] == [*whole, "Func[slow] says: three", "three"] * 2
     assert second.end(signal.SIGTERM)[0] == 0
 
 

@@ -58,10 +58,11 @@ def _play(
     query: str | Line = "Roll a d20",
     history: Sequence[Line] = (),
     limits: Limits = DEFAULT_LIMITS,
+    done: Sequence[Line] = (),
 ) -> Played:
     line = Line(LineKind.QUERY, query) if isinstance(query, str) else query
     played, script = Played(), iter(completions)
-    generator, reply = answer(code_shot, history, line, rendering, limits), None
+    generator, reply = answer(code_shot, history, line, rendering, limits, done), None
     try:
         while True:
             effect = generator.send(reply)

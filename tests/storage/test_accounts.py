@@ -7,13 +7,13 @@ import pytest
 from fixieai import errors
 from fixieai.storage import api_keys, authorizations, invitations, passwords, users
 from fixieai.storage.authorizations import Authorization
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 from fixieai.storage.users import NewUser
 
 LATER = int(time.time()) + 1000
 
 
-def test_a_name_is_given_out_once_and_for_good(transaction: SqliteTransaction) -> None:
+def test_a_name_is_given_out_once_and_for_good(transaction: Transaction) -> None:
     made = users.create(transaction, NewUser("carol", is_administrator=True, email="carol@example.com"))
     assert users.by_username(transaction, "carol") == made
     assert (made.is_administrator, made.email) == (True, "carol@example.com")
@@ -27,7 +27,7 @@ def test_a_name_is_given_out_once_and_for_good(transaction: SqliteTransaction) -
     assert not users.is_taken(transaction, "dave")
 
 
-def test_everybody_is_listed_in_pages(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_everybody_is_listed_in_pages(transaction: Transaction, ann: int, bob: int) -> None:
     passwords.put(transaction, ann, "a hash")
     invitations.put(transaction, bob, "another", LATER)
     first, second = users.page(transaction, None, 10)
@@ -41,9 +41,7 @@ def test_everybody_is_listed_in_pages(transaction: SqliteTransaction, ann: int, 
     assert not users.has_another(transaction, "ann")
 
 
-def test_a_password_takes_the_place_of_the_one_before(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_a_password_takes_the_place_of_the_one_before(transaction: Transaction, ann: int, bob: int) -> None:
     assert not passwords.has_any(transaction)
     passwords.put(transaction, ann, "first")
     passwords.put(transaction, ann, "second")
@@ -52,7 +50,7 @@ def test_a_password_takes_the_place_of_the_one_before(
     assert passwords.has_any(transaction)
 
 
-def test_an_invitation_is_for_one_person_and_ends(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_an_invitation_is_for_one_person_and_ends(transaction: Transaction, ann: int, bob: int) -> None:
     invitations.put(transaction, ann, "old link", LATER)
     invitations.put(transaction, ann, "new link", LATER)
     invitations.put(transaction, bob, "too late", int(time.time()))
@@ -65,9 +63,7 @@ def test_an_invitation_is_for_one_person_and_ends(transaction: SqliteTransaction
     assert not invitations.delete(transaction, "new link")
 
 
-def test_keys_of_browsers_end_and_lasting_ones_do_not(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_keys_of_browsers_end_and_lasting_ones_do_not(transaction: Transaction, ann: int, bob: int) -> None:
     api_keys.create(transaction, ann, "lasting", "laptop")
     api_keys.create(transaction, ann, "browser", "Browser", LATER)
     api_keys.create(transaction, ann, "over", "Browser", int(time.time()))
@@ -83,20 +79,20 @@ def test_keys_of_browsers_end_and_lasting_ones_do_not(
     assert [key.id for key in api_keys.of_user(transaction, ann)] == ["lasting"]
 
 
-def test_a_code_is_taken_once(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_code_is_taken_once(transaction: Transaction, ann: int) -> None:
     allowed = Authorization(ann, "ann", "http://localhost:7", None, LATER)
     authorizations.put(transaction, "code", allowed)
     assert authorizations.take(transaction, "code") == allowed
     assert authorizations.take(transaction, "code") is None
 
 
-def test_codes_that_were_never_taken_go_with_the_next(transaction: SqliteTransaction, ann: int) -> None:
+def test_codes_that_were_never_taken_go_with_the_next(transaction: Transaction, ann: int) -> None:
     authorizations.put(transaction, "old", Authorization(ann, "ann", "http://localhost:7", None, 1))
     authorizations.put(transaction, "new", Authorization(ann, "ann", "http://localhost:7", "c", LATER))
     assert authorizations.take(transaction, "old") is None
 
 
-def test_nothing_of_a_removed_user_is_left(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_nothing_of_a_removed_user_is_left(transaction: Transaction, ann: int, bob: int) -> None:
     for user, name in ((ann, "a"), (bob, "b")):
         api_keys.create(transaction, user, name, "laptop")
         passwords.put(transaction, user, name)
@@ -115,7 +111,8 @@ def test_nothing_of_a_removed_user_is_left(transaction: SqliteTransaction, ann: 
     assert authorizations.take(transaction, "b") is not None
 
 
-def test_no_table_of_people_is_forgotten(transaction: SqliteTransaction, ann: int) -> None:
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
+def test_no_table_of_people_is_forgotten(transaction: Transaction, ann: int) -> None:
     """What refers to a user goes with agents and sessions, or is erased by itself."""
     tables = [row[0] for row in transaction.rows("SELECT name FROM sqlite_master WHERE type = 'table'", {})]
     referring = {

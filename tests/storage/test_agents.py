@@ -5,10 +5,10 @@ import pytest
 from fixieai import errors
 from fixieai.storage import agents, organizations, user_storage
 from fixieai.storage.agents import Agent, AgentChanges, Current, Handshake
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 
-def _pages(transaction: SqliteTransaction, viewer_id: int, limit: int) -> list[Agent]:
+def _pages(transaction: Transaction, viewer_id: int, limit: int) -> list[Agent]:
     seen: list[Agent] = []
     while page := agents.page(transaction, viewer_id, str(seen[-1].id) if seen else None, limit):
         assert len(page) <= limit
@@ -16,7 +16,7 @@ def _pages(transaction: SqliteTransaction, viewer_id: int, limit: int) -> list[A
     return seen
 
 
-def test_what_an_owner_does_not_name_stays(transaction: SqliteTransaction, ann: int) -> None:
+def test_what_an_owner_does_not_name_stays(transaction: Transaction, ann: int) -> None:
     first = agents.upsert(transaction, ann, "ann", "dice", AgentChanges("Dice", "Rolls.", "http://x", True))
     assert (first.agent_id, first.owner_kind, first.status, first.type, first.queries) == (
         "ann/dice", "user", "offline", "unknown", [],
@@ -31,7 +31,7 @@ def test_what_an_owner_does_not_name_stays(transaction: SqliteTransaction, ann: 
     assert hidden.created == first.created
 
 
-def test_a_new_agent_is_private_empty_and_offline(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_new_agent_is_private_empty_and_offline(transaction: Transaction, ann: int) -> None:
     new = agents.insert(transaction, ann, "dice", AgentChanges())
     assert (new.name, new.description, new.more_info_url, new.url) == ("", "", "", None)
     assert (new.status, new.refresh_status, new.metadata, new.published) == ("offline", "PENDING", "", False)
@@ -40,9 +40,7 @@ def test_a_new_agent_is_private_empty_and_offline(transaction: SqliteTransaction
         agents.insert(transaction, ann, "dice", AgentChanges())
 
 
-def test_urls_of_old_clients_are_kept_and_an_empty_one_is_none(
-    transaction: SqliteTransaction, ann: int
-) -> None:
+def test_urls_of_old_clients_are_kept_and_an_empty_one_is_none(transaction: Transaction, ann: int) -> None:
     agent = agents.insert(transaction, ann, "dice", AgentChanges(query_url="http://q", func_url=""))
     assert (agent.query_url, agent.func_url) == ("http://q", None)
     agent = agents.update(transaction, agent, AgentChanges(func_url="http://f"))
@@ -52,7 +50,7 @@ def test_urls_of_old_clients_are_kept_and_an_empty_one_is_none(
 
 
 def test_a_renamed_agent_is_found_under_both_handles_with_what_it_keeps(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     dice = agents.insert(transaction, ann, "dice", AgentChanges())
     other = agents.insert(transaction, ann, "other", AgentChanges())
@@ -80,9 +78,7 @@ def test_a_renamed_agent_is_found_under_both_handles_with_what_it_keeps(
     assert agents.get(transaction, ann, "ann", "d20") is None
 
 
-def test_an_agent_renamed_there_and_back_keeps_what_it_stored(
-    transaction: SqliteTransaction, ann: int
-) -> None:
+def test_an_agent_renamed_there_and_back_keeps_what_it_stored(transaction: Transaction, ann: int) -> None:
     dice = agents.insert(transaction, ann, "dice", AgentChanges())
     user_storage.put(transaction, ann, "ann/dice", "last", "12")
     d20 = agents.update(transaction, dice, AgentChanges(new_handle="d20"))
@@ -93,7 +89,7 @@ def test_an_agent_renamed_there_and_back_keeps_what_it_stored(
     assert seen.handle == "dice"
 
 
-def test_a_handshake_is_kept(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_handshake_is_kept(transaction: Transaction, ann: int) -> None:
     agent = agents.insert(transaction, ann, "dice", AgentChanges())
     handshake = Handshake("code_shot", '{"type": "code_shot"}', ["Roll a d20", "Würfle"])
     agent = agents.set_current(
@@ -116,9 +112,7 @@ def test_a_handshake_is_kept(transaction: SqliteTransaction, ann: int) -> None:
     assert agents.by_id(transaction, ann, agent.id).status == "offline"
 
 
-def test_one_sees_one_s_own_and_what_others_published(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_one_sees_one_s_own_and_what_others_published(transaction: Transaction, ann: int, bob: int) -> None:
     for owner, handle, published in (
         (ann, "private", False), (bob, "hidden", False), (bob, "shown", True), (ann, "public", True),
     ):  # fmt: skip
@@ -133,7 +127,7 @@ def test_one_sees_one_s_own_and_what_others_published(
     assert agents.get(transaction, ann, "nobody", "private") is None
 
 
-def test_only_the_owner_changes_and_deletes(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_only_the_owner_changes_and_deletes(transaction: Transaction, ann: int, bob: int) -> None:
     agent = agents.insert(transaction, ann, "dice", AgentChanges(published=True))
     for call in (
         lambda: agents.editable(transaction, bob, "ann", "dice"),
@@ -149,7 +143,7 @@ def test_only_the_owner_changes_and_deletes(transaction: SqliteTransaction, ann:
 
 
 def test_members_see_and_change_what_their_organisation_owns(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     acme = organizations.create(transaction, ann, "acme", "Acme Inc.")
     agent = agents.upsert(transaction, ann, "acme", "dice", AgentChanges(name="Dice"))
@@ -164,8 +158,9 @@ def test_members_see_and_change_what_their_organisation_owns(
     assert agents.get(transaction, bob, "acme", "dice") is None
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_a_listing_does_not_walk_past_other_agents(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int, bob: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int, bob: int
 ) -> None:
     agents.insert(transaction, ann, "first", AgentChanges())
     acme = organizations.create(transaction, bob, "acme", None)

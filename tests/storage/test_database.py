@@ -9,7 +9,8 @@ import pytest
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions, user_storage, users
 from fixieai.storage.database import Database, connect, sqlite_path, sqlite_url
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
 
 _FRAME_BYTES = 24 + 1024
@@ -46,6 +47,7 @@ async def test_what_was_written_is_read_at_once(database: Database, owner_id: in
         assert await database.read(user_storage.get, owner_id, "ann/dice", "key") == str(number)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_writes_that_wait_together_are_one_commit(
     database: Database, owner_id: int, file: pathlib.Path
 ) -> None:
@@ -171,12 +173,14 @@ async def test_two_hundred_sessions_at_once_keep_their_messages_apart_and_in_ord
     async def converse(number: int) -> int:
         session = await database.write(sessions.create, owner_id, f"session-{number}")
         question = NewMessage("query", f"{number}:1", sender="user")
-        query = await database.write(queries.begin, owner_id, session.id, None, question)
+        query = await database.write(queries.begin, owner_id, session.id, NewQuery(question, "one", None))
         for step in (2, 3, 4):
             line = NewMessage("thought", f"{number}:{step}")
-            await database.write(messages.append, owner_id, session.id, query.id, line)
+            await database.write(messages.append, Place(owner_id, session.id, query.id, "one"), line)
         answer = NewMessage("response", f"{number}:5")
-        await database.write(queries.finish, owner_id, query.id, "answered", answer)
+        await database.write(
+            queries.finish, Place(owner_id, query.session_id, query.id, "one"), "answered", answer
+        )
         return session.id
 
     ids = await asyncio.gather(*(converse(number) for number in range(200)))
@@ -201,6 +205,7 @@ async def test_closing_finishes_what_was_begun(file: pathlib.Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_files_are_for_their_owner_alone(database: Database, owner_id: int, file: pathlib.Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
@@ -222,7 +227,7 @@ def test_slashes_are_not_counted() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
+    ["mysql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
 )
 async def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="sqlite:///absolute"):

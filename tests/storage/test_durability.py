@@ -8,23 +8,30 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
-from fixieai.storage import messages, queries, sessions, sqlite_connection, users
+import pytest
+
+from fixieai import errors
+from fixieai.storage import executors, messages, queries, sessions, sqlite_connection, users
 from fixieai.storage.database import Database, connect, sqlite_url
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 
 _APPENDER = """
 import asyncio, os, sys
 from fixieai.storage import messages, queries, sessions, users
 from fixieai.storage.database import connect
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
 
 async def append(database, owner_id, number):
     session = await database.write(sessions.create, owner_id, f"{os.getpid()}-{number}")
-    query = await database.write(queries.begin, owner_id, session.id, None, NewMessage("query", "?"))
+    new = NewQuery(NewMessage("query", "?"), "one")
+    query = await database.write(queries.begin, owner_id, session.id, new)
     while True:
         line = NewMessage("thought", "x" * 300)
-        message = await database.write(messages.append, owner_id, session.id, query.id, line)
+        message = await database.write(messages.append, Place(owner_id, session.id, query.id, "one"), line)
         os.write(1, f"{session.id} {message.id} {message.position}\\n".encode())
 
 async def main():
@@ -78,43 +85,57 @@ def test_a_reader_that_closes_last_leaves_the_log_as_it_is(file: pathlib.Path) -
     assert (log.read_bytes(), file.read_bytes()) == before
 
 
-async def test_queries_that_were_cut_off_say_so_after_the_restart(file: pathlib.Path) -> None:
+async def test_queries_that_were_cut_off_are_taken_by_the_next_executor(file: pathlib.Path) -> None:
     database = await connect(sqlite_url(file))
     owner_id = (await database.write(users.ensure, "ann")).id
+    await database.write(executors.add, "one")
     running = []
     for number in range(3):
         session = await database.write(sessions.create, owner_id, f"session-{number}")
-        question = NewMessage("query", "Roll a d20", sender="user")
-        query = await database.write(queries.begin, owner_id, session.id, "ann/dice", question)
+        new = NewQuery(NewMessage("query", "Roll a d20", sender="user"), "one", "ann/dice")
+        query = await database.write(queries.begin, owner_id, session.id, new)
         if number == 0:
-            answer = NewMessage("response", "12")
-            await database.write(queries.finish, owner_id, query.id, "answered", answer)
+            place = Place(owner_id, session.id, query.id, "one")
+            await database.write(queries.finish, place, "answered", NewMessage("response", "12"))
         else:
             running.append(query)
     await database.close()
 
     database = await connect(sqlite_url(file))
-    notice = NewMessage("response", "The platform was stopped. Ask again.", sender="platform")
-    interrupted = await database.write(queries.interrupt_running, notice)
-    assert [query.id for query in interrupted] == [query.id for query in running]
-    for query in interrupted:
-        assert query == await database.read(queries.get, owner_id, query.id)
-        assert (query.status, query.error_code) == ("interrupted", "interrupted")
-        last = (await database.read(messages.window, owner_id, query.session_id, 1))[0]
-        assert (last.text, last.in_reply_to) == (notice.text, query.id)
-    assert await database.write(queries.interrupt_running, notice) == []
+    await database.write(executors.add, "two")
+    assert await database.write(queries.take, "two") == []
+    await database.write(executors.remove, "one", 0)
+    taken = await database.write(queries.take, "two")
+    assert {query.id for query in taken} == {query.id for query in running}
+    assert {(query.username, query.agent_id, query.attempts) for query in taken} == {("ann", "ann/dice", 1)}
+    assert await database.write(queries.take, "two") == []
+
+    left = Place(owner_id, running[0].session_id, running[0].id, "one")
+    with pytest.raises(errors.NotFound):
+        await database.write(messages.append, left, NewMessage("thought", "from the grave"))
+    with pytest.raises(errors.NotFound):
+        await database.write(queries.finish, left, "answered", NewMessage("response", "12"))
+    await database.write(
+        queries.finish, replace(left, executor_id="two"), "answered", NewMessage("response", "12")
+    )
     await database.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_log_is_copied_back_before_it_grows_without_end(
     database: Database, owner_id: int, file: pathlib.Path
 ) -> None:
     session = await database.write(sessions.create, owner_id, "session")
-    query = await database.write(queries.begin, owner_id, session.id, None, NewMessage("query", "?"))
+    query = await database.write(
+        queries.begin, owner_id, session.id, NewQuery(NewMessage("query", "?"), "one")
+    )
     for _ in range(12):
         line = NewMessage("thought", "x" * 1024 * 1024)
         await asyncio.gather(
-            *(database.write(messages.append, owner_id, session.id, query.id, line) for _ in range(2))
+            *(
+                database.write(messages.append, Place(owner_id, session.id, query.id, "one"), line)
+                for _ in range(2)
+            )
         )
     assert pathlib.Path(f"{file}-wal").stat().st_size < 12 * 1024 * 1024
     assert file.stat().st_size > 12 * 1024 * 1024

@@ -9,13 +9,13 @@ from fixieai import errors
 from fixieai.storage import embeds, ids, sessions
 from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.sessions import Session
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 HASH = hashlib.sha256(b"x").hexdigest()
 
 
 @pytest.fixture
-def session(transaction: SqliteTransaction, ann: int) -> Session:
+def session(transaction: Transaction, ann: int) -> Session:
     return sessions.create(transaction, ann, "one")
 
 
@@ -23,14 +23,14 @@ def new(key: str, content_hash: str = HASH, sender: str = "user") -> NewEmbed:
     return NewEmbed(ids.new_id(), key, sender, "text/plain", content_hash, 1)
 
 
-def attach(transaction: SqliteTransaction, owner: int, session: Session, embed: NewEmbed) -> NewEmbed:
+def attach(transaction: Transaction, owner: int, session: Session, embed: NewEmbed) -> NewEmbed:
     assert embed.content_hash is not None
     embeds.hold(transaction, embed.id, embed.content_hash)
     embeds.insert(transaction, owner, session.id, embed)
     return embed
 
 
-def test_embeds_come_in_pages_in_order(transaction: SqliteTransaction, ann: int, session: Session) -> None:
+def test_embeds_come_in_pages_in_order(transaction: Transaction, ann: int, session: Session) -> None:
     made = [attach(transaction, ann, session, new(f"k{number}")).id for number in range(5)]
     first = embeds.page(transaction, ann, session.id, None, 3)
     rest = embeds.page(transaction, ann, session.id, str(first[-1].id), 3)
@@ -38,7 +38,7 @@ def test_embeds_come_in_pages_in_order(transaction: SqliteTransaction, ann: int,
 
 
 def test_a_key_means_the_persons_newest_then_anybodys_newest(
-    transaction: SqliteTransaction, ann: int, session: Session
+    transaction: Transaction, ann: int, session: Session
 ) -> None:
     attach(transaction, ann, session, new("chart", sender="ann/agent"))
     newest = attach(transaction, ann, session, new("chart", sender="ann/agent"))
@@ -51,7 +51,7 @@ def test_a_key_means_the_persons_newest_then_anybodys_newest(
 
 
 def test_an_uploaded_key_does_not_change_what_it_means(
-    transaction: SqliteTransaction, ann: int, session: Session
+    transaction: Transaction, ann: int, session: Session
 ) -> None:
     first = embeds.upload(transaction, ann, session.id, new("report"))
     assert embeds.upload(transaction, ann, session.id, new("report")) == first
@@ -60,7 +60,7 @@ def test_an_uploaded_key_does_not_change_what_it_means(
 
 
 def test_embeds_of_others_are_not_there(
-    transaction: SqliteTransaction, ann: int, bob: int, session: Session
+    transaction: Transaction, ann: int, bob: int, session: Session
 ) -> None:
     embed = attach(transaction, ann, session, new("report"))
     assert embeds.get(transaction, bob, embed.id) is None
@@ -74,7 +74,7 @@ def test_embeds_of_others_are_not_there(
 
 
 def test_the_newest_of_many_sessions_in_one_look(
-    transaction: SqliteTransaction, ann: int, session: Session
+    transaction: Transaction, ann: int, session: Session
 ) -> None:
     other = sessions.create(transaction, ann, "two")
     made = [attach(transaction, ann, each, new("k")).id for each in (session, other, session, session)]
@@ -83,7 +83,7 @@ def test_the_newest_of_many_sessions_in_one_look(
 
 
 def test_bytes_are_needed_while_a_session_refers_to_them(
-    transaction: SqliteTransaction, ann: int, session: Session
+    transaction: Transaction, ann: int, session: Session
 ) -> None:
     other = sessions.create(transaction, ann, "two")
     for each in (session, other):
@@ -98,7 +98,7 @@ def test_bytes_are_needed_while_a_session_refers_to_them(
 
 
 def test_bytes_are_needed_while_somebody_is_about_to_use_them(
-    transaction: SqliteTransaction, ann: int, session: Session, monkeypatch: pytest.MonkeyPatch
+    transaction: Transaction, ann: int, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attach(transaction, ann, session, new("k"))
     coming = new("k")

@@ -4,12 +4,10 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import oauth, user_storage, users
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 
-def test_a_value_belongs_to_one_person_and_one_agent(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_a_value_belongs_to_one_person_and_one_agent(transaction: Transaction, ann: int, bob: int) -> None:
     for value in ("1", "2"):
         oauth.put_value(transaction, ann, "ann/dice", "_oauth_token", value, most_keys=1)
     for person, agent_id in ((bob, "ann/dice"), (ann, "ann/Dice"), (ann, "bob/dice")):
@@ -20,14 +18,14 @@ def test_a_value_belongs_to_one_person_and_one_agent(
     assert oauth.value(transaction, ann, "ann/dice", "_oauth_token") is None
 
 
-def test_there_are_not_many_of_them(transaction: SqliteTransaction, ann: int) -> None:
+def test_there_are_not_many_of_them(transaction: Transaction, ann: int) -> None:
     for key in ("_oauth_a", "_oauth_b", "_oauth_a"):
         oauth.put_value(transaction, ann, "ann/dice", key, "1", most_keys=2)
     with pytest.raises(errors.StorageFull, match="at most 2"):
         oauth.put_value(transaction, ann, "ann/dice", "_oauth_c", "1", most_keys=2)
 
 
-def test_a_flow_is_found_by_its_state_and_ends_once(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_flow_is_found_by_its_state_and_ends_once(transaction: Transaction, ann: int) -> None:
     oauth.begin_flow(transaction, ann, "ann/dice", "hash", now=100, expires=200)
     flow = oauth.flow(transaction, "hash", 199)
     assert flow is not None
@@ -39,9 +37,7 @@ def test_a_flow_is_found_by_its_state_and_ends_once(transaction: SqliteTransacti
     assert oauth.flow(transaction, "hash", 199) is None
 
 
-def test_a_new_flow_takes_the_place_of_the_one_before(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_a_new_flow_takes_the_place_of_the_one_before(transaction: Transaction, ann: int, bob: int) -> None:
     for person, agent_id in ((ann, "ann/dice"), (bob, "ann/dice"), (ann, "ann/other")):
         oauth.begin_flow(transaction, person, agent_id, f"{person} {agent_id}", now=100, expires=200)
     oauth.begin_flow(transaction, ann, "ann/dice", "newer", now=101, expires=201)
@@ -51,7 +47,7 @@ def test_a_new_flow_takes_the_place_of_the_one_before(
     assert oauth.flow(transaction, "newer", 150) is not None
 
 
-def test_nobody_takes_over_the_state_of_another(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_nobody_takes_over_the_state_of_another(transaction: Transaction, ann: int, bob: int) -> None:
     oauth.begin_flow(transaction, ann, "ann/dice", "hash", now=100, expires=200)
     oauth.begin_flow(transaction, bob, "ann/dice", "hash", now=100, expires=200)
     oauth.begin_flow(transaction, ann, "ann/other", "hash", now=100, expires=200)
@@ -60,7 +56,7 @@ def test_nobody_takes_over_the_state_of_another(transaction: SqliteTransaction, 
     assert (flow.user.id, flow.agent_id) == (ann, "ann/dice")
 
 
-def test_flows_that_nobody_came_back_from_do_not_pile_up(transaction: SqliteTransaction, ann: int) -> None:
+def test_flows_that_nobody_came_back_from_do_not_pile_up(transaction: Transaction, ann: int) -> None:
     for number in range(50):
         oauth.begin_flow(
             transaction, ann, f"ann/{number}", str(number), now=number * 10, expires=number * 10 + 20
@@ -70,7 +66,7 @@ def test_flows_that_nobody_came_back_from_do_not_pile_up(transaction: SqliteTran
 
 
 def test_tokens_go_with_an_agent_that_is_renamed_and_from_one_that_is_deleted(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     for person in (ann, bob):
         oauth.put_value(transaction, person, "ann/dice", "_oauth_token", "new", most_keys=9)
@@ -84,7 +80,7 @@ def test_tokens_go_with_an_agent_that_is_renamed_and_from_one_that_is_deleted(
 
 
 def test_nothing_of_it_is_left_of_somebody_who_is_removed(
-    transaction: SqliteTransaction, ann: int, bob: int
+    transaction: Transaction, ann: int, bob: int
 ) -> None:
     for person in (ann, bob):
         user_storage.put(transaction, person, "bob/dice", "key", "1")

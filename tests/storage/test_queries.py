@@ -2,18 +2,17 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions
-from fixieai.storage.messages import NewMessage
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
+from fixieai.storage.transaction import Transaction
 
 _QUESTION = NewMessage("query", "Roll a d20", sender="user")
 _ANSWER = NewMessage("response", "12", sender="ann/dice", model="few-shot")
 
 
-def test_a_query_begins_with_its_question_and_names_the_session(
-    transaction: SqliteTransaction, ann: int
-) -> None:
+def test_a_query_begins_with_its_question_and_names_the_session(transaction: Transaction, ann: int) -> None:
     session = sessions.create(transaction, ann, "s")
-    query = queries.begin(transaction, ann, session.id, None, _QUESTION, "Roll a d20")
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None, "Roll a d20"))
     (question,) = messages.page(transaction, ann, session.id, 0, 10)
     assert (question.id, question.query_id, question.text) == (query.id, query.id, "Roll a d20")
     named = sessions.get(transaction, ann, "s")
@@ -25,36 +24,36 @@ def test_a_query_begins_with_its_question_and_names_the_session(
 
 @pytest.mark.parametrize(("status", "code"), [("answered", None), ("failed", "agent_unavailable")])
 def test_a_query_ends_once(
-    transaction: SqliteTransaction, ann: int, status: queries.Ending, code: str | None
+    transaction: Transaction, ann: int, status: queries.Ending, code: str | None
 ) -> None:
     session = sessions.create(transaction, ann, "s")
-    query = queries.begin(transaction, ann, session.id, None, _QUESTION)
-    answer = queries.finish(transaction, ann, query.id, status, _ANSWER, code)
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
+    answer = queries.finish(transaction, Place(ann, query.session_id, query.id, "one"), status, _ANSWER, code)
     ended = queries.get(transaction, ann, query.id)
     assert ended is not None
     assert (ended.status, ended.error_code, ended.finished) == (status, code, ended.finished)
     assert ended.finished is not None
     with pytest.raises(errors.Conflict, match="ended"):
-        queries.finish(transaction, ann, query.id, "answered", _ANSWER)
+        queries.finish(transaction, Place(ann, query.session_id, query.id, "one"), "answered", _ANSWER)
     assert messages.page(transaction, ann, session.id, 1, 10) == [answer]
 
 
-def test_another_person_s_query_does_not_exist(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_another_person_s_query_does_not_exist(transaction: Transaction, ann: int, bob: int) -> None:
     session = sessions.create(transaction, ann, "s")
-    query = queries.begin(transaction, ann, session.id, None, _QUESTION)
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
     assert queries.get(transaction, bob, query.id) is None
     with pytest.raises(errors.NotFound):
-        queries.finish(transaction, bob, query.id, "answered", _ANSWER)
+        queries.finish(transaction, Place(bob, query.session_id, query.id, "one"), "answered", _ANSWER)
     with pytest.raises(errors.NotFound):
-        queries.begin(transaction, bob, session.id, None, _QUESTION)
+        queries.begin(transaction, bob, session.id, NewQuery(_QUESTION, "one", None))
     assert len(messages.page(transaction, ann, session.id, 0, 10)) == 1
 
 
-def test_a_query_whose_session_was_deleted_is_told_so(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_query_whose_session_was_deleted_is_told_so(transaction: Transaction, ann: int) -> None:
     session = sessions.create(transaction, ann, "s")
-    query = queries.begin(transaction, ann, session.id, None, _QUESTION)
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
     sessions.delete(transaction, ann, session.id)
     with pytest.raises(errors.NotFound, match="deleted"):
-        queries.finish(transaction, ann, query.id, "answered", _ANSWER)
+        queries.finish(transaction, Place(ann, query.session_id, query.id, "one"), "answered", _ANSWER)
     with pytest.raises(errors.NotFound, match="deleted"):
-        messages.append(transaction, ann, session.id, query.id, _ANSWER)
+        messages.append(transaction, Place(ann, session.id, query.id, "one"), _ANSWER)

@@ -8,26 +8,26 @@ from fixieai import errors
 from fixieai.storage import agents, organizations, revisions
 from fixieai.storage.agents import Agent, AgentChanges, Handshake
 from fixieai.storage.revisions import Revision, Served, Source
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 SAID = Handshake("standalone", '{"type": "standalone"}', ["Hi"])
 
 
 @pytest.fixture
-def dice(transaction: SqliteTransaction, ann: int) -> Agent:
+def dice(transaction: Transaction, ann: int) -> Agent:
     return agents.insert(transaction, ann, "dice", AgentChanges())
 
 
-def _external(transaction: SqliteTransaction, agent: Agent, url: str = "http://127.0.0.1:1") -> Revision:
+def _external(transaction: Transaction, agent: Agent, url: str = "http://127.0.0.1:1") -> Revision:
     return revisions.insert(transaction, agent, Source(url=url), revisions.READY, SAID)
 
 
-def _code(transaction: SqliteTransaction, agent: Agent, package_hash: str = "ab") -> Revision:
+def _code(transaction: Transaction, agent: Agent, package_hash: str = "ab") -> Revision:
     source = Source(environment="PYTHON", package_hash=package_hash, labels=[("k", "v"), ("k", "w")])
     return revisions.insert(transaction, agent, source, revisions.PENDING)
 
 
-def test_what_is_current_stands_in_the_agent_too(transaction: SqliteTransaction, dice: Agent) -> None:
+def test_what_is_current_stands_in_the_agent_too(transaction: Transaction, dice: Agent) -> None:
     one = _external(transaction, dice)
     switch = revisions.make_current(transaction, dice, one)
     assert (switch.before.current_revision_id, switch.after.current_revision_id) == (None, one.id)
@@ -38,7 +38,7 @@ def test_what_is_current_stands_in_the_agent_too(transaction: SqliteTransaction,
 
 
 def test_code_is_current_when_it_is_ready_and_never_when_it_failed(
-    transaction: SqliteTransaction, dice: Agent
+    transaction: Transaction, dice: Agent
 ) -> None:
     code, broken = _code(transaction, dice), _code(transaction, dice)
     assert code.labels == [("k", "v"), ("k", "w")]
@@ -58,7 +58,7 @@ def test_code_is_current_when_it_is_ready_and_never_when_it_failed(
 
 
 def test_a_served_revision_gives_way_to_what_was_current_before(
-    transaction: SqliteTransaction, dice: Agent
+    transaction: Transaction, dice: Agent
 ) -> None:
     one, two = _external(transaction, dice), _external(transaction, dice)
     revisions.make_current(transaction, dice, one)
@@ -79,7 +79,7 @@ def test_a_served_revision_gives_way_to_what_was_current_before(
 
 
 def test_leases_end_and_are_renewed_by_the_address_that_holds_them(
-    transaction: SqliteTransaction, dice: Agent
+    transaction: Transaction, dice: Agent
 ) -> None:
     assert revisions.next_expiry(transaction) is None
     one = _external(transaction, dice)
@@ -97,8 +97,9 @@ def test_leases_end_and_are_renewed_by_the_address_that_holds_them(
     assert revisions.next_expiry(transaction) is None
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_agents_of_a_page_have_their_revisions_in_one_statement_each(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int, bob: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int, bob: int
 ) -> None:
     acme = organizations.create(transaction, ann, "acme", None)
     owned = [agents.insert(transaction, owner, f"a{owner}", AgentChanges()) for owner in (ann, bob, acme.id)]
@@ -121,9 +122,7 @@ def test_agents_of_a_page_have_their_revisions_in_one_statement_each(
     assert revisions.current_of(transaction, ann, []) == {}
 
 
-def test_a_revision_of_another_agent_does_not_exist(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_a_revision_of_another_agent_does_not_exist(transaction: Transaction, ann: int, bob: int) -> None:
     mine = agents.insert(transaction, ann, "mine", AgentChanges())
     theirs = agents.insert(transaction, bob, "theirs", AgentChanges())
     revision = _external(transaction, theirs)
@@ -135,7 +134,7 @@ def test_a_revision_of_another_agent_does_not_exist(
         revisions.get(transaction, theirs, revision.id)
 
 
-def test_a_package_is_used_while_any_revision_has_it(transaction: SqliteTransaction, dice: Agent) -> None:
+def test_a_package_is_used_while_any_revision_has_it(transaction: Transaction, dice: Agent) -> None:
     one, two = _code(transaction, dice, "ab"), _code(transaction, dice, "ab")
     _code(transaction, dice, "cd")
     assert sorted(revisions.packages(transaction, dice)) == ["ab", "cd"]

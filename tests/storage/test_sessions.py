@@ -4,20 +4,24 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import messages, queries, sessions
-from fixieai.storage.messages import NewMessage
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.queries import NewQuery
+from fixieai.storage.transaction import Transaction
 
 
-def _converse(transaction: SqliteTransaction, owner_id: int, handle: str) -> int:
+def _converse(transaction: Transaction, owner_id: int, handle: str) -> int:
     session = sessions.create(transaction, owner_id, handle)
-    query = queries.begin(transaction, owner_id, session.id, None, NewMessage("query", "?"))
-    queries.finish(transaction, owner_id, query.id, "answered", NewMessage("response", "!"))
+    query = queries.begin(transaction, owner_id, session.id, NewQuery(NewMessage("query", "?"), "one"))
+    queries.finish(
+        transaction,
+        Place(owner_id, query.session_id, query.id, "one"),
+        "answered",
+        NewMessage("response", "!"),
+    )
     return session.id
 
 
-def test_a_session_is_found_by_its_owner_and_handle(
-    transaction: SqliteTransaction, ann: int, bob: int
-) -> None:
+def test_a_session_is_found_by_its_owner_and_handle(transaction: Transaction, ann: int, bob: int) -> None:
     created = sessions.create(transaction, ann, "stormy-ferryboat", "ann/dice")
     assert sessions.get(transaction, ann, "stormy-ferryboat") == created
     assert created.name is None
@@ -25,14 +29,14 @@ def test_a_session_is_found_by_its_owner_and_handle(
     assert sessions.get(transaction, ann, "Stormy-ferryboat") is None
 
 
-def test_a_handle_is_taken_for_its_owner_alone(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_a_handle_is_taken_for_its_owner_alone(transaction: Transaction, ann: int, bob: int) -> None:
     first = sessions.create(transaction, ann, "stormy-ferryboat")
     with pytest.raises(errors.Conflict):
         sessions.create(transaction, ann, "stormy-ferryboat")
     assert sessions.create(transaction, bob, "stormy-ferryboat").id != first.id
 
 
-def test_pages_go_from_the_newest_to_the_oldest(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_pages_go_from_the_newest_to_the_oldest(transaction: Transaction, ann: int, bob: int) -> None:
     created = [sessions.create(transaction, owner, f"s{n}") for n in range(5) for owner in (ann, bob)][::2]
     seen, after = [], None
     while page := sessions.page(transaction, ann, after, 2):
@@ -43,12 +47,12 @@ def test_pages_go_from_the_newest_to_the_oldest(transaction: SqliteTransaction, 
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.0", "1e3", "٣", "9" * 40, "9" * 5000, " 1", "0x1"])
-def test_a_cursor_that_is_none_is_refused(transaction: SqliteTransaction, ann: int, cursor: str) -> None:
+def test_a_cursor_that_is_none_is_refused(transaction: Transaction, ann: int, cursor: str) -> None:
     with pytest.raises(errors.UnprocessableContent, match="after"):
         sessions.page(transaction, ann, cursor, 2)
 
 
-def test_a_session_is_named_by_its_owner(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_a_session_is_named_by_its_owner(transaction: Transaction, ann: int, bob: int) -> None:
     session = sessions.create(transaction, ann, "s")
     assert not sessions.set_name(transaction, bob, session.id, "stolen")
     assert sessions.set_name(transaction, ann, session.id, "Dice")
@@ -61,8 +65,9 @@ def test_a_session_is_named_by_its_owner(transaction: SqliteTransaction, ann: in
         sessions.touch(transaction, bob, session.id)
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_deleting_takes_all_of_a_session_and_nothing_of_another(
-    transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int, bob: int
+    transaction: Transaction, connection: sqlite3.Connection, ann: int, bob: int
 ) -> None:
     kept, doomed, others = [
         _converse(transaction, owner, handle)
@@ -77,11 +82,11 @@ def test_deleting_takes_all_of_a_session_and_nothing_of_another(
         assert sorted(left) == sorted([(kept,), (others,)])
 
 
-def test_a_deleted_session_s_ids_are_never_given_out_again(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_deleted_session_s_ids_are_never_given_out_again(transaction: Transaction, ann: int) -> None:
     seen = set()
     for _ in range(20):
         session = sessions.create(transaction, ann, "s")
-        query = queries.begin(transaction, ann, session.id, None, NewMessage("query", "?"))
+        query = queries.begin(transaction, ann, session.id, NewQuery(NewMessage("query", "?"), "one"))
         sessions.delete(transaction, ann, session.id)
         seen |= {session.id, query.id}
     assert len(seen) == 40

@@ -16,7 +16,13 @@ _PARAMETER = re.compile(r":(\w+)")
 # The index of running queries is walked at start, and holds nothing else; `seen` is one page.
 # At most two pages of agents.
 _MAY_SORT = {("agents", "page"), ("agents", "samples")}
-_MAY_SCAN = {"SCAN queries USING INDEX queries_running", "SCAN seen", "SCAN own", "SCAN published_ones"} | {
+_MAY_SCAN = {
+    "SCAN queries USING INDEX queries_running",
+    "SCAN seen",
+    "SCAN own",
+    "SCAN published_ones",
+    "SCAN executors",
+} | {
     "SCAN agents USING INDEX agents_published"  # up to a limit
 }
 

@@ -77,6 +77,7 @@ def test_a_key_space_belongs_to_one_person_and_one_agent(
     assert user_storage.is_present(transaction, ann, "ann/dice", "key")
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_everything_costs_the_same_among_many_keys(
     transaction: SqliteTransaction, connection: sqlite3.Connection, ann: int
 ) -> None:
@@ -109,6 +110,7 @@ def test_everything_costs_the_same_among_many_keys(
         assert steps(work, "ann/many") == steps(work, "ann/few")
 
 
+@pytest.mark.parametrize("transaction", ["sqlite"], indirect=True)
 def test_a_value_of_megabytes_is_stored_whole(
     transaction: SqliteTransaction, ann: int, file: pathlib.Path
 ) -> None:

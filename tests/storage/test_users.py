@@ -2,10 +2,10 @@ import pytest
 
 from fixieai import errors
 from fixieai.storage import api_keys, users
-from fixieai.storage.sqlite_connection import SqliteTransaction
+from fixieai.storage.transaction import Transaction
 
 
-def test_a_user_is_created_once(transaction: SqliteTransaction) -> None:
+def test_a_user_is_created_once(transaction: Transaction) -> None:
     ann = users.ensure(transaction, "ann")
     assert users.ensure(transaction, "ann") == ann
     assert users.by_username(transaction, "ann") == users.by_id(transaction, ann.id) == ann
@@ -13,7 +13,7 @@ def test_a_user_is_created_once(transaction: SqliteTransaction) -> None:
     assert (ann.first_name, ann.time_zone) == (None, None)
 
 
-def test_a_key_is_good_until_its_owner_revokes_it(transaction: SqliteTransaction, ann: int, bob: int) -> None:
+def test_a_key_is_good_until_its_owner_revokes_it(transaction: Transaction, ann: int, bob: int) -> None:
     key = api_keys.create(transaction, ann, "k1", "laptop")
     assert api_keys.active_user(transaction, "k1") == users.by_id(transaction, ann)
     assert api_keys.active_user(transaction, "k2") is None
@@ -26,7 +26,7 @@ def test_a_key_is_good_until_its_owner_revokes_it(transaction: SqliteTransaction
     assert api_keys.of_user(transaction, bob) == []
 
 
-def test_a_key_id_is_given_out_once_and_to_somebody(transaction: SqliteTransaction, ann: int) -> None:
+def test_a_key_id_is_given_out_once_and_to_somebody(transaction: Transaction, ann: int) -> None:
     api_keys.create(transaction, ann, "k1", "laptop")
     with pytest.raises(errors.Conflict):
         api_keys.create(transaction, ann, "k1", "again")

@@ -67,6 +67,11 @@ async def show_session(request: Request, caller: Caller) -> Response:
     return JSONResponse(session_json(await platform_of(request).sessions.find(caller, _handle(request))))
 
 
+async def cancel_query(request: Request, caller: Caller) -> Response:
+    await platform_of(request).sessions.cancel(caller, _handle(request))
+    return Response(status_code=202)
+
+
 async def delete_session(request: Request, caller: Caller) -> Response:
     await platform_of(request).sessions.delete(caller, _handle(request))
     return Response(status_code=204)

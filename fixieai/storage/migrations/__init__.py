@@ -57,7 +57,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
     try:
         # Asked again under the lock: another process may have been faster.
         if _version(connection) < migration.number:
-            for statement in _statements(migration.script):
+            for statement in statements(migration.script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {migration.number}")
@@ -67,7 +67,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
         raise
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """The script cut at its semicolons: sqlite3's own `executescript` would commit in between."""
     statement = ""
     for line in script.splitlines(keepends=True):

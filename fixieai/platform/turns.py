@@ -1,0 +1,49 @@
+"""The queue of each session: one query at a time, in order of arrival."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from fixieai import errors
+
+
+@dataclass(slots=True)
+class Turn:
+    """The queue of one session; asyncio's locks are fair."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    holders: int = 0
+
+
+class Turns:
+    """Queues that exist for as long as somebody waits in them. At most `waiting` wait in one."""
+
+    def __init__(self, waiting: int) -> None:
+        self._waiting = waiting
+        self._turns: dict[int, Turn] = {}
+
+    def queue(self, session_id: int) -> Turn:
+        """A place in the queue of a session, to be given to `taken`.
+
+        Raises:
+            Conflict: too many wait already.
+        """
+        turn = self._turns.setdefault(session_id, Turn())
+        if turn.holders > self._waiting:
+            raise errors.Conflict(
+                f"{self._waiting} queries already wait in this session. Wait for an answer, or open another."
+            )
+        turn.holders += 1
+        return turn
+
+    @contextlib.asynccontextmanager
+    async def taken(self, session_id: int, turn: Turn) -> AsyncIterator[None]:
+        """Within the block it is this one's turn."""
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.holders -= 1
+            if turn.holders == 0:
+                self._turns.pop(session_id, None)

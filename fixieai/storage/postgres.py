@@ -1,0 +1,24 @@
+"""The Postgres engine: `postgresql://user@host/database`. It needs the extra `fixieai[postgres]`."""
+
+import psycopg
+
+from fixieai.storage import postgres_connection, postgres_errors
+from fixieai.storage.postgres_lane import PostgresLane
+
+_READERS = 4
+_WRITERS = 8
+
+
+def open_lanes(url: str) -> tuple[PostgresLane, PostgresLane]:
+    """The lanes for reads and for writes, once the schema is the newest.
+
+    Raises:
+        ServiceUnavailable: the server cannot be reached.
+        ConfigurationError: it refuses the user or the database, or has a newer schema.
+    """
+    try:
+        with postgres_connection.connect(url) as connection:
+            postgres_connection.migrate(connection)
+    except psycopg.Error as error:
+        raise postgres_errors.explain(error) from error
+    return PostgresLane(url, _READERS, is_read_only=True), PostgresLane(url, _WRITERS, is_read_only=False)

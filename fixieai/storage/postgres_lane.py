@@ -1,0 +1,114 @@
+"""A few threads that run jobs on Postgres, each with a connection of its own and one transaction per job.
+
+A connection that breaks is opened again, and the job on it run again, unless it broke while the
+transaction was being committed: then nobody can know whether it was, and the caller is told.
+"""
+
+import queue
+import threading
+import time
+from typing import LiteralString
+
+import psycopg
+
+from fixieai.storage import postgres_connection, postgres_errors
+from fixieai.storage.jobs import Job
+from fixieai.storage.postgres_connection import PostgresTransaction
+from fixieai.storage.transaction import Row
+
+# Two messages of one session at once want the same position; one of them tries again.
+_TRIES = 20
+# As long as a restart or a failover takes.
+_OUTAGE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.2
+# What the first statement of a read sees, all of them see.
+_BEGIN_READING: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_WRITING: LiteralString = "BEGIN"
+
+
+class PostgresLane:
+    """Jobs in the order of their arrival, up to `threads` of them at once."""
+
+    def __init__(self, url: str, threads: int, *, is_read_only: bool) -> None:
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        begin = _BEGIN_READING if is_read_only else _BEGIN_WRITING
+        workers = [_Worker(url, begin, self._queue) for _ in range(threads)]
+        self._threads = [
+            threading.Thread(target=worker.serve, name="fixie-postgres", daemon=True) for worker in workers
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        self._queue.put(job)
+
+    def close(self) -> None:
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class _Undone(Exception):
+    """Nothing of the job was stored, because of `error`; `reason` is what the engine said."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+        self.reason = error.__cause__ or error
+
+
+class _Worker:
+    """One thread and its connection, which is opened when the first job comes."""
+
+    def __init__(self, url: str, begin: LiteralString, jobs: queue.SimpleQueue[Job | None]) -> None:
+        self._url = url
+        self._begin = begin
+        self._jobs = jobs
+        self._connection: psycopg.Connection[Row] | None = None
+
+    def serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._run(job)
+            except BaseException as error:  # noqa: BLE001 - the thread outlives whatever a function raises
+                job.fail(postgres_errors.explain(error))
+            Job.deliver([job])
+            del job  # no result is kept in memory until the next one
+        self._disconnect()
+
+    def _run(self, job: Job) -> None:
+        until = time.monotonic() + _OUTAGE_SECONDS
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._run_once(job)
+            except _Undone as undone:
+                if postgres_errors.is_lost(undone.reason) and time.monotonic() < until:
+                    self._disconnect()
+                    time.sleep(_PAUSE_SECONDS)
+                elif not (postgres_errors.is_passing(undone.reason) and tries < _TRIES):
+                    raise undone.error from None
+
+    def _run_once(self, job: Job) -> None:
+        try:
+            connection = self._connection or postgres_connection.connect(self._url)
+            self._connection = connection
+            connection.execute(self._begin)
+            job.run(PostgresTransaction(connection))
+        except BaseException as error:
+            undone = _Undone(error)
+            if self._connection is not None and not postgres_errors.is_lost(undone.reason):
+                self._connection.execute("ROLLBACK")
+            raise undone from error
+        try:
+            connection.execute("COMMIT")
+        except psycopg.Error:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
