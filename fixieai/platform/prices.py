@@ -39,9 +39,13 @@ class Prices:
 
     models: Mapping[str, Price]
 
+    def price(self, model: str) -> Price | None:
+        """None when it is not known."""
+        return self.models.get(model) or self.models.get(_VERSION.sub("", model))
+
     def cost(self, model: str, prompt_tokens: int, completion_tokens: int) -> int:
         """In 10**-9 of a US dollar; 0 for a model whose price is not known."""
-        price = self.models.get(model) or self.models.get(_VERSION.sub("", model))
+        price = self.price(model)
         if price is None:
             return 0
         # A dollar for a million tokens is 1,000 nanodollars for one.

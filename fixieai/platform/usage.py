@@ -28,6 +28,7 @@ _DAY_SECONDS = 86_400
 _NANODOLLARS = 1_000_000_000
 _SECONDS_UNSTORED = 1.0
 _PEOPLE_REMEMBERED = 10_000
+_MODELS_REMEMBERED = 1_000
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -114,6 +115,7 @@ class Usage:
         self._writing = asyncio.Lock()
         self._unstored: dict[tuple[int, str], int] = {}
         self._storing: asyncio.Task[None] | None = None
+        self._looked_up: set[str] = set()
 
     async def today(self, user_id: int) -> UsageToday:
         now = self._clock()
@@ -192,10 +194,19 @@ class Usage:
             tally = await self._tally(user_id)
         expected = expect()
         tokens = expected.prompt_tokens + expected.completion_tokens
+        if limits.dollars is not None:
+            self._look_up(expected.model)
         cost = self._prices.cost(expected.model, expected.prompt_tokens, expected.completion_tokens)
         reservation = agent_id, tokens, cost
         tally.reserved.append(reservation)
         return Admission(self, agent_id, tally, reservation)
+
+    def _look_up(self, model: str) -> None:
+        is_new = model not in self._looked_up and len(self._looked_up) < _MODELS_REMEMBERED
+        if is_new and self._prices.price(model) is None:
+            _logger.warning("No price is known for %s: FIXIE_DAILY_DOLLARS does not limit its use.", model)
+        if is_new:
+            self._looked_up.add(model)
 
     async def record(self, user_id: int, spent: Spent) -> None:
         """Stores what a call cost that belongs to no query."""

@@ -107,6 +107,28 @@ def test_a_query_too_many_is_429_says_when_to_come_back_and_leaves_nothing() -> 
         assert int(answer.headers["X-RateLimit-Reset"]) == midnight
 
 
+def test_graphql_says_the_limit_and_what_was_used_and_refuses_with_the_reason() -> None:
+    with limited(queries=1) as platform:
+
+        def graphql(query: str) -> requests.Response:
+            headers = {"Authorization": f"Bearer {platform.api_key}"}
+            return requests.post(
+                f"{platform.url}/graphql", json={"query": query}, headers=headers, timeout=30
+            )
+
+        session = platform.call("POST", "/api/sessions", {"frontendAgentId": "echo"})["handle"]
+        message = f'mutation {{ sendSessionMessage(messageData: {{session: "{session}", text: "hello"}}) '
+        first, second = [graphql(message + "{ response { text } } }") for _ in range(2)]
+        user = graphql("{ user { dailyQueryLimit dailyUsedQueries } }").json()["data"]["user"]
+        told = platform.call("GET", f"/api/sessions/{session}/messages")["messages"]
+
+    assert first.json()["data"]["sendSessionMessage"]["response"]["text"] == "hello"
+    assert "1 queries a day" in second.json()["errors"][0]["message"]
+    assert second.json()["errors"][0]["extensions"]["code"] == "daily_limit_reached"
+    assert user == {"dailyQueryLimit": 1, "dailyUsedQueries": 1}
+    assert len(told) == 2
+
+
 def test_answers_say_how_many_queries_are_left() -> None:
     with limited(queries=10) as platform:
         left = [

@@ -133,6 +133,16 @@ async def test_who_waits_for_others_can_give_up(database: Database, ann: int, cl
     await usage.close()
 
 
+async def test_a_model_without_a_price_is_named_once_where_money_is_limited(
+    database: Database, ann: int, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = Usage(database, DailyLimits(dollars=2.0), Prices({}), clock)
+    for _ in range(2):
+        (await usage.admit(ann, "ann/dice", lambda: some(1))).close(some(1))
+    await usage.close()
+    assert [record.message.count("custom/some") for record in caplog.records] == [1]
+
+
 async def test_money_is_held_back_for_calls_under_way(database: Database, ann: int, clock: Clock) -> None:
     prices = Prices({"custom/some": {"input": 1_000_000, "output": 0}})  # a dollar a token
     usage = Usage(database, DailyLimits(dollars=2.0), prices, clock)
