@@ -22,6 +22,10 @@ Environment: TypeAlias = Literal["PYTHON", "NODEJS"]
 
 _PIECE_BYTES = 64 * 1024
 _BLOCK_BYTES = 512
+_LARGEST_HEADER = 16 * 1024
+# For each name: its own block, those of a long name, and what fills up the last block of its content.
+_HEADER_BYTES = 5 * _BLOCK_BYTES
+_MAXIMUM_GLOBAL_HEADERS = 20
 _MAXIMUM_COMPONENT_BYTES = 255
 _MAXIMUM_DEPTH = 32
 _SHOWN = 80
@@ -115,41 +119,64 @@ def _write(path: pathlib.Path, content: Iterator[bytes], mode: int) -> None:
 
 
 class _Bounded:
-    """The bytes of a tar, read forwards, and never many at once, as `tarfile` does when a header says so."""
+    """The bytes of a tar, read forwards, and those that are headers never many at once nor in all.
+
+    `tarfile` reads a header at once, whatever size it claims to have, and keeps what global ones say
+    with each name that follows.
+    """
 
     def __init__(self, source: gzip.GzipFile, maximum: int) -> None:
         self._source = source
+        self._left = maximum
         self._maximum = maximum
+        self._headers_left = _LARGEST_HEADER
         self._position = 0
         self.last = b""
 
+    def take(self, size: int) -> bytes:
+        """Of what a file holds."""
+        piece = self._source.read(min(size, _PIECE_BYTES))
+        self._position += len(piece)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise errors.ContentTooLarge(f"The package unpacks to more than {self._maximum} bytes.")
+        return piece
+
+    def allow_header(self) -> None:
+        """Another name may come."""
+        self._headers_left += _HEADER_BYTES
+
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= _PIECE_BYTES:
-            raise errors.UnprocessableContent("The package holds a name or a header of more than 64 KiB.")
+        """Of headers: what `tarfile` asks for."""
+        self._headers_left -= size
+        if not 0 <= size <= _LARGEST_HEADER or self._headers_left < 0:
+            raise errors.UnprocessableContent("The package holds names or headers that are too large.")
         self.last = self._source.read(size)
         self._position += len(self.last)
-        if self._position > self._maximum:
-            raise errors.ContentTooLarge(f"The package unpacks to more than {self._maximum} bytes.")
         return self.last
 
     def tell(self) -> int:
         return self._position
 
     def seek(self, position: int) -> None:
-        while self._position < position and self.read(min(position - self._position, _PIECE_BYTES)):
+        while self._position < position and self.read(min(position - self._position, _BLOCK_BYTES)):
             pass
 
 
 def _entries(archive: pathlib.Path, limits: PackageLimits) -> Iterator[_Entry]:
     with archive.open("rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
-        # A header per name, and the blocks that end a tar.
-        overhead = 3 * _BLOCK_BYTES * limits.names
-        source = _Bounded(unpacked, limits.unpacked_bytes + overhead)
+        source = _Bounded(unpacked, limits.unpacked_bytes)
         seen = _Names(limits.names)
         # `tarfile` asks of a file object what _Bounded has, and no more.
-        for member in tarfile.TarFile(fileobj=source):  # type: ignore[arg-type]
+        members = tarfile.TarFile(fileobj=source)  # type: ignore[arg-type]
+        while (member := members.next()) is not None:
+            # It would keep them all.
+            members.members.clear()  # type: ignore[attr-defined]
+            if len(members.pax_headers) > _MAXIMUM_GLOBAL_HEADERS:
+                raise errors.UnprocessableContent("The package holds too many global headers.")
             name = _checked_name(member)
             seen.add(name, is_folder=member.isdir())
+            source.allow_header()
             if name:
                 content = None if member.isdir() else _content(source, member.size)
                 yield _Entry(name, content, is_program=bool(member.mode & 0o100))
@@ -159,7 +186,7 @@ def _entries(archive: pathlib.Path, limits: PackageLimits) -> Iterator[_Entry]:
 
 def _content(source: _Bounded, size: int) -> Iterator[bytes]:
     while size:
-        piece = source.read(min(size, _PIECE_BYTES))
+        piece = source.take(size)
         if not piece:
             raise EOFError
         size -= len(piece)
