@@ -4,7 +4,7 @@
     storage calls   counted in memory, and stored every second
     tokens, money   known only after a call: stored with the line that follows it, checked before the
                     call against a tally in memory in which calls under way are reserved. Close to a
-                    limit calls wait for one another, so that one call at most goes beyond it.
+                    limit calls wait for one another: the last one may go beyond it.
 
 The tally is of this process. Where a limit on tokens or money is not set, there is none.
 """
