@@ -27,6 +27,8 @@ FILE_NAME = "requirements.txt"
 _FILTERED = ".requirements-without-fixieai.txt"
 _COMPLETE = "complete"
 _KEPT = 20
+_LARGEST_FILE = 1024 * 1024
+_PLAIN_LENGTH = 200
 _OURS = re.compile(r"fixieai\s*(?:$|[\[<>=!~;@(#\s])|.*#egg=fixieai\b", re.IGNORECASE)
 _NAME_AND_VERSION = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[\w\s,.-]*\])?\s*(?:[<>=!~;(][^/\\]*)?")
 # Where the index is and how to reach it. They may hold the operator's password for it.
@@ -95,9 +97,11 @@ def requirements(path: pathlib.Path) -> list[str]:
     """The lines that say something, but those that name fixieai itself.
 
     Raises:
-        AgentUnavailable: the file is not UTF-8.
+        AgentUnavailable: the file is not UTF-8, or larger than 1 MiB.
     """
     try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise errors.AgentUnavailable(f"{FILE_NAME} of the package is larger than {_LARGEST_FILE} bytes.")
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         return []
@@ -109,7 +113,7 @@ def requirements(path: pathlib.Path) -> list[str]:
 
 def _key(wanted: Wanted, lines: list[str]) -> str:
     """Of the agent, its requirements and this Python; of the package, where lines may lead to its files."""
-    is_plain = all(_NAME_AND_VERSION.fullmatch(line) for line in lines)
+    is_plain = all(len(line) < _PLAIN_LENGTH and _NAME_AND_VERSION.fullmatch(line) for line in lines)
     parts = [wanted.agent_id, lines, sys.version, _shared_folders(), "" if is_plain else wanted.package_hash]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 

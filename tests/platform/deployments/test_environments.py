@@ -1,8 +1,10 @@
 """What an agent requires, as it is read and as it is kept apart."""
 
 import asyncio
+import dataclasses
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -52,6 +54,25 @@ def test_requirements_that_are_not_utf_8_are_refused(tmp_path) -> None:
 
     with pytest.raises(errors.AgentUnavailable, match="not UTF-8"):
         environments.requirements(tmp_path / "requirements.txt")
+
+
+def test_requirements_without_end_are_refused(tmp_path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(b"numpy\n" * 200_000)
+
+    with pytest.raises(errors.AgentUnavailable, match="larger than"):
+        environments.requirements(tmp_path / "requirements.txt")
+
+
+async def test_an_installation_that_does_not_end_is_stopped(made, tmp_path) -> None:
+    """Such a line keeps pip busy for hours. The platform reads it at once."""
+    asked = dataclasses.replace(wanted(tmp_path), seconds=3)
+    (tmp_path / "code" / "requirements.txt").write_text(f"a{' ' * 500_000}/")
+    began = time.monotonic()
+
+    with pytest.raises(errors.AgentUnavailable, match="longer than 3 seconds"):
+        await made.make(asked)
+
+    assert time.monotonic() - began < 20
 
 
 async def test_an_environment_is_made_once_for_an_agent_and_never_shared_with_another(made, tmp_path) -> None:
