@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from fixieai import errors
 from fixieai.storage import sqlite_connection
 from fixieai.storage.jobs import Job
+from fixieai.storage.notices import NoNotices, Notices
 from fixieai.storage.sqlite_readers import SqliteReaders
 from fixieai.storage.sqlite_writer import SqliteWriter
 from fixieai.storage.transaction import Transaction
@@ -36,11 +37,15 @@ class Lane(Protocol):
 
 
 class Database:
-    """Functions run in a transaction of their own: all they changed is stored, or nothing."""
+    """Functions run in a transaction of their own: all they changed is stored, or nothing.
 
-    def __init__(self, readers: Lane, writer: Lane) -> None:
+    `notices` is the way to the other processes that use it.
+    """
+
+    def __init__(self, readers: Lane, writer: Lane, notices: Notices | None = None) -> None:
         self._readers = readers
         self._writer = writer
+        self.notices: Notices = notices or NoNotices()
         self._is_closed = False
 
     async def read(
@@ -83,8 +88,8 @@ async def connect(url: str) -> Database:
     for damage first (`quick_check`, 0.1 s); in larger ones damage is reported when it is met.
 
     Raises:
-        ConfigurationError: the URL is no `sqlite:///absolute/path`; the file cannot be opened or
-            written, is damaged, belongs to another program or has a newer schema.
+        ConfigurationError: the URL is neither `sqlite:///absolute/path` nor `postgresql://...`; the file
+            cannot be opened or written, is damaged, belongs to another program or has a newer schema.
         StorageFull: there is no room for it.
         ServiceUnavailable: another program keeps it locked.
     """
@@ -107,8 +112,7 @@ def sqlite_path(url: str) -> pathlib.Path:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "sqlite":
         raise errors.ConfigurationError(
-            f"Databases of the kind {parts.scheme!r} are not supported yet; Postgres comes later. "
-            f"Use sqlite:///absolute/path/fixie.db."
+            f"Databases of the kind {parts.scheme!r} are not supported. Use postgresql://user@host/database."
         )
     # `sqlite:////home` means `/home` too: others count the slashes that way.
     path = pathlib.Path("/", urllib.parse.unquote(parts.path).lstrip("/"))
@@ -118,9 +122,11 @@ def sqlite_path(url: str) -> pathlib.Path:
 
 
 def _open_postgres(url: str) -> Database:
-    from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
-
-    return Database(*postgres.open_lanes(url))
+    try:
+        from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'") from error
+    return Database(*postgres.open_lanes(url), postgres.notices(url))
 
 
 def _open_sqlite(path: pathlib.Path) -> Database:

@@ -4,6 +4,7 @@ import psycopg
 
 from fixieai.storage import postgres_connection, postgres_errors
 from fixieai.storage.postgres_lane import PostgresLane
+from fixieai.storage.postgres_notices import PostgresNotices
 
 _READERS = 4
 _WRITERS = 8
@@ -22,3 +23,8 @@ def open_lanes(url: str) -> tuple[PostgresLane, PostgresLane]:
     except psycopg.Error as error:
         raise postgres_errors.explain(error) from error
     return PostgresLane(url, _READERS, is_read_only=True), PostgresLane(url, _WRITERS, is_read_only=False)
+
+
+def notices(url: str) -> PostgresNotices:
+    """The way to the other processes on that database."""
+    return PostgresNotices(url)

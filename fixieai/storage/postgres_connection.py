@@ -6,6 +6,7 @@ are named, and in migrations the types (INTEGER has 64 bits in SQLite, TEXT comp
 
 import functools
 import re
+from typing import Any
 
 import psycopg
 
@@ -64,6 +65,19 @@ def translated(sql: str) -> bytes:
 def connect(url: str) -> psycopg.Connection[Row]:
     """A connection that commits each statement, unless a transaction is begun. Raises psycopg.Error."""
     return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="fixie")
+
+
+async def connect_async(url: str) -> psycopg.AsyncConnection[Any]:
+    """As `connect`, for one that waits for long: it notices within half a minute that its server is gone."""
+    return await psycopg.AsyncConnection.connect(
+        url,
+        autocommit=True,
+        connect_timeout=_CONNECT_SECONDS,
+        application_name="fixie",
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+    )
 
 
 def migrate(connection: psycopg.Connection[Row]) -> int:

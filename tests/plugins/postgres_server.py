@@ -86,12 +86,13 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def database(self, name: str, template: str = "template0") -> Iterator[str]:
-        """The URL of a new database, a copy of `template`; dropped afterwards."""
+        """The URL of a new database, a copy of `template`; dropped afterwards, also when the server restarted."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-            try:
-                yield self.url(name)
-            finally:
+        try:
+            yield self.url(name)
+        finally:
+            with psycopg.connect(self.url(), autocommit=True) as connection:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def _run(self, program: str, *arguments: str) -> None:
