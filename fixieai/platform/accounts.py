@@ -183,11 +183,11 @@ class Accounts:
         user = await self._database.read(api_keys.active_user, key_id)
         await self.revoke_key(caller, user.username if user else caller.username, key_id)
 
-    def rotate_signing_keys(self, caller: Caller) -> SigningKey:
+    async def rotate_signing_keys(self, caller: Caller) -> SigningKey:
         """A new key that signs in five minutes. Raises Forbidden for who is no administrator."""
         caller.must_administrate()
         _logger.info("%s made a new signing key", caller.username)
-        return self._auth.rotate_keys()
+        return await self._auth.rotate_keys()
 
     async def _delete_possessions(self, owner: Caller) -> None:
         while found := await self._sessions.page(owner, None, _PAGE):

@@ -10,7 +10,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fixieai.llm.models import Models
-from fixieai.platform import addresses, local_user, prices, secret_key, signing_keys
+from fixieai.platform import (
+    addresses,
+    local_user,
+    prices,
+    replicas,
+    secret_key,
+    shared_keys,
+    signing_keys,
+)
 from fixieai.platform.accounts import Accounts
 from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentCaller
@@ -53,10 +61,12 @@ from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
 from fixieai.platform.revisions import Revisions
+from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.services import Platform
 from fixieai.platform.sessions import Sessions
 from fixieai.platform.settings import Settings
 from fixieai.platform.sign_in import SignIn
+from fixieai.platform.signing_keys import SigningKeys
 from fixieai.platform.usage import Usage
 from fixieai.platform.user_storage import UserStorage
 from fixieai.storage import blobs, home_lock
@@ -157,24 +167,33 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     local_user.make_home(settings.home)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(home_lock.acquire(settings.home).release)
-        keys = signing_keys.load_or_create(settings.home)
         database = await connect(settings.database_url)
         stack.push_async_callback(database.close)
-        platform = await _compose(settings, database, Auth(database, keys), stack)
+        secret = secret_key.load_or_create(settings.home, settings.secret_key)
+        keys = await _signing_keys(settings, database, secret)
+        platform = await _compose(settings, database, secret, Auth(database, keys), stack)
         await local_user.ensure_key(settings.home, platform.auth)
         await platform.accounts.check_who_may_come()
-        await platform.executor.begin(is_alone=True)
+        if settings.takes_up_work or settings.is_alone:
+            await platform.executor.begin(is_alone=settings.is_alone)
         if settings.takes_up_work:
             await platform.revisions.open()
             await platform.runner.take_over()
         await platform.embeds.open()
-        yield platform
-        await platform.runner.stopped()
+        async with replicas.together(platform, keys):
+            yield platform
+            await platform.runner.stopped()
         await platform.executor.end()
 
 
+async def _signing_keys(settings: Settings, database: Database, secret: SecretKey) -> SigningKeys:
+    if settings.is_alone:
+        return signing_keys.load_or_create(settings.home)
+    return await shared_keys.load_or_create(database, secret)
+
+
 async def _compose(
-    settings: Settings, database: Database, auth: Auth, stack: contextlib.AsyncExitStack
+    settings: Settings, database: Database, secret: SecretKey, auth: Auth, stack: contextlib.AsyncExitStack
 ) -> Platform:
     # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
     # connections that one agent may have wait their turn.
@@ -205,7 +224,6 @@ async def _compose(
     budgets = Budgets(settings.limits.tokens)
     proxy = OpenAIProxy(settings.models, usage, budgets, is_on=settings.shares_openai_key)
     stack.push_async_callback(proxy.close)
-    secret = secret_key.load_or_create(settings.home, settings.secret_key)
     embeds = Embeds(database, stored, secret, settings.url)
     services = Services(
         auth,

@@ -116,9 +116,9 @@ class Auth:
         self._callers.clear()
         self._query_callers.clear()
 
-    def rotate_keys(self) -> signing_keys.SigningKey:
+    async def rotate_keys(self) -> signing_keys.SigningKey:
         """A new signing key, published now; it signs in five minutes."""
-        return self._keys.rotate()
+        return await self._keys.rotate()
 
     def browser_key(self, username: str, key_id: str) -> str:
         """A key for a web page: it ends after 12 hours, or with the API key that it stands for."""

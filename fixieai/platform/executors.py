@@ -6,7 +6,6 @@ write of it would be refused) and goes on under a new name.
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -55,11 +54,16 @@ class Executor:
         """Beats and watches. The database may be away for a while: a beat that fails is tried again."""
         while True:
             await asyncio.sleep(self._lease_seconds / _BEATS_PER_LEASE)
-            with contextlib.suppress(errors.ServiceUnavailable):
+            try:
                 await self._beat(runs)
                 await self._remove_dead()
                 await runs.take_over()
                 await runs.end_cancelled()
+            except errors.ServiceUnavailable:
+                # Nobody could beat: what stood still meanwhile need not be dead.
+                self._watch = _Watch(self._lease_seconds)
+            except Exception:
+                _logger.exception("a beat failed")
 
     async def end(self) -> None:
         """Leaves. What it still ran is found by whoever looks next, at once."""

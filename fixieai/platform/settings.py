@@ -57,6 +57,20 @@ class DailyLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptDays:
+    """For how many days things are kept. None: for ever.
+
+    `sessions`: since somebody last asked in them; `messages`: of sessions that are still asked in, but
+    for the newest query; `revisions`: code that is not current; `usage`: what was counted.
+    """
+
+    sessions: float | None = None
+    messages: float | None = None
+    revisions: float | None = None
+    usage: float | None = 400.0
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentLimits:
     """What uploaded code may use: memory of one agent with all its processes, agents that run at once."""
 
@@ -69,20 +83,23 @@ class Settings:
     """`home` holds the database, the keys and the lock; `port` 0 takes any free port.
 
     `secret_key` is 32 bytes in base64; None: the home's own. `public_url` is where others reach this
-    platform, without a slash at its end; None: only this machine does. `blobs` are the variables that
-    say in which bucket attachments are; without them they are in the home. A platform that does not
+    platform, without a slash at its end; None: only this machine does. `postgres_url` is the database
+    that this platform shares with others; None: it has one of its own, in the home. `blobs` are the
+    variables that say where attachments are; without them they are in the home. A platform that does not
     take up work is there for a moment: it starts no agents, and leaves alone what was under way.
     """
 
     home: pathlib.Path
     host: str = "127.0.0.1"
     port: int = 8180
+    postgres_url: str | None = field(default=None, repr=False)
     may_reach_private_agents: bool = False
     may_reach_private_embeds: bool = False
     shares_openai_key: bool = True
     limits: QueryLimits = field(default_factory=QueryLimits)
     daily_limits: DailyLimits = field(default_factory=DailyLimits)
     storage_quota: Quota = field(default_factory=lambda: _STORAGE_QUOTA)
+    kept_days: KeptDays = field(default_factory=KeptDays)
     models: ModelSettings = field(default_factory=ModelSettings)
     deploy_seconds: float = 120.0
     lease_seconds: float = 10.0
@@ -119,7 +136,12 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        return sqlite_url(self.home.absolute() / "fixie.db")
+        return self.postgres_url or sqlite_url(self.home.absolute() / "fixie.db")
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other platform can use the same database."""
+        return self.postgres_url is None
 
 
 def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
@@ -174,6 +196,16 @@ def _storage_quota(environment: Mapping[str, str]) -> Quota:
     )
 
 
+def _kept_days(environment: Mapping[str, str]) -> KeptDays:
+    default = KeptDays()
+    return KeptDays(
+        sessions=_read_limit(environment, "FIXIE_KEEP_SESSIONS_DAYS", float, default.sessions),
+        messages=_read_limit(environment, "FIXIE_KEEP_MESSAGES_DAYS", float, default.messages),
+        revisions=_read_limit(environment, "FIXIE_KEEP_REVISIONS_DAYS", float, default.revisions),
+        usage=_read_limit(environment, "FIXIE_KEEP_USAGE_DAYS", float, default.usage),
+    )
+
+
 def _public_url(environment: Mapping[str, str]) -> str | None:
     """Raises ConfigurationError unless it is a scheme and a host, with a port at most."""
     text = environment.get("FIXIE_PUBLIC_URL")
@@ -186,6 +218,24 @@ def _public_url(environment: Mapping[str, str]) -> str | None:
     scheme, _, place = text.rstrip("/").lower().partition("://")
     # As browsers write it.
     return f"{scheme}://{place.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
+
+
+def _postgres_url(environment: Mapping[str, str]) -> str | None:
+    """Raises ConfigurationError when it is of another kind, or has no secret key beside it."""
+    url = environment.get("FIXIE_DATABASE_URL")
+    if not url:
+        return None
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise errors.ConfigurationError(
+            "FIXIE_DATABASE_URL must be as postgresql://user:password@host/database. "
+            "Without it the database is a file of the home."
+        )
+    if not environment.get("FIXIE_SECRET_KEY"):
+        raise errors.ConfigurationError(
+            "With FIXIE_DATABASE_URL the platform needs FIXIE_SECRET_KEY, the same wherever that database is "
+            "used: 32 random bytes in base64, as `openssl rand -base64 32` prints them."
+        )
+    return url
 
 
 def from_environment(
@@ -220,11 +270,13 @@ def from_environment(
         home=home or credentials.home_path(),
         host=host,
         port=port,
+        postgres_url=_postgres_url(environment),
         may_reach_private_agents=environment.get("FIXIE_ALLOW_PRIVATE_AGENTS") == "1",
         shares_openai_key=environment.get("FIXIE_OPENAI_PROXY") != "0",
         limits=limits,
         daily_limits=_daily_limits(environment),
         storage_quota=_storage_quota(environment),
+        kept_days=_kept_days(environment),
         models=ModelSettings.from_environment(environment),
         deploy_seconds=_read(environment, "FIXIE_DEPLOY_SECONDS", float, 120.0),
         lease_seconds=_read(environment, "FIXIE_LEASE_SECONDS", float, 10.0),

@@ -1,4 +1,7 @@
-"""The platform's Ed25519 keys: one file in its home, readable by its owner alone, published as a JWKS."""
+"""The platform's Ed25519 keys, published as a JWKS: one file in its home, readable by its owner alone.
+
+Platforms that share a database keep them there instead (`shared_keys`).
+"""
 
 import base64
 import json
@@ -8,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -46,8 +49,20 @@ class SigningKey:
         return {"kid": self.kid, "d": private, "signsFrom": self.signs_from}
 
 
+class KeyStore(Protocol):
+    """Where keys are kept. `delay_seconds`: how long after `add` somebody may not have loaded the key yet."""
+
+    delay_seconds: int
+
+    async def load(self) -> Sequence[SigningKey]: ...
+
+    async def add(self, key: SigningKey) -> None:
+        """Raises StorageFull, ServiceUnavailable, ConfigurationError: it is not stored."""
+        ...
+
+
 class SigningKeys:
-    """The keys of a home, the newest first.
+    """All keys of a platform, the newest first.
 
     A new key is published at once and signs five minutes later, when every agent has seen it. The
     one before it goes on verifying API keys. What lives for minutes, as query tokens do, is taken
@@ -55,10 +70,10 @@ class SigningKeys:
     """
 
     def __init__(
-        self, keys: Sequence[SigningKey], path: pathlib.Path, clock: Callable[[], float] = time.time
+        self, keys: Sequence[SigningKey], store: KeyStore, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys = tuple(sorted(keys, key=lambda key: -key.signs_from))
-        self._path = path
+        self._keys = _newest_first(keys)
+        self._store = store
         self._clock = clock
 
     def jwks(self) -> dict[str, Any]:
@@ -93,17 +108,20 @@ class SigningKeys:
             raise errors.InvalidCredential from error
         return claims
 
-    def rotate(self) -> SigningKey:
+    async def rotate(self) -> SigningKey:
         """A new key, stored and published now, which signs in five minutes.
 
         Raises:
-            StorageFull, ConfigurationError: it cannot be stored; nothing has changed.
+            StorageFull, ServiceUnavailable, ConfigurationError: it cannot be stored; nothing has changed.
         """
-        key = _new_key(math.ceil(self._clock()) + PUBLISHED_SECONDS)
-        keys = (key, *self._keys)
-        _write(self._path, keys)
-        self._keys = keys
+        key = new_key(math.ceil(self._clock()) + PUBLISHED_SECONDS + self._store.delay_seconds)
+        await self._store.add(key)
+        self._keys = _newest_first((key, *self._keys))
         return key
+
+    async def reload(self) -> None:
+        """Learns of keys that another platform made. Raises ServiceUnavailable, ConfigurationError."""
+        self._keys = _newest_first(await self._store.load())
 
     def _published(self) -> list[SigningKey]:
         """All keys but those whose successor has signed for an hour."""
@@ -112,36 +130,57 @@ class SigningKeys:
         return [key for key, until in zip(self._keys, superseded, strict=False) if until > since]
 
 
+class KeyFile:
+    """The keys of one home, which no other platform uses."""
+
+    delay_seconds = 0
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+
+    async def load(self) -> Sequence[SigningKey]:
+        return read(self._path)
+
+    async def add(self, key: SigningKey) -> None:
+        _write(self._path, (key, *read(self._path)))
+
+
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _new_key(signs_from: int) -> SigningKey:
+def _newest_first(keys: Sequence[SigningKey]) -> tuple[SigningKey, ...]:
+    return tuple(sorted(keys, key=lambda key: (-key.signs_from, key.kid)))
+
+
+def new_key(signs_from: int) -> SigningKey:
     return SigningKey(secrets.token_hex(8), ed25519.Ed25519PrivateKey.generate(), signs_from)
+
+
+def text(key: SigningKey) -> str:
+    """The private key and all that belongs to it, as JSON."""
+    return json.dumps(key.stored())
+
+
+def from_text(stored: str) -> SigningKey:
+    """Of what `text` gave."""
+    return _from_stored(json.loads(stored))
+
+
+def _from_stored(stored: dict[str, Any]) -> SigningKey:
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(stored["d"] + "=="))
+    return SigningKey(str(stored["kid"]), private, int(stored.get("signsFrom", 0)))
 
 
 def _write(path: pathlib.Path, keys: Sequence[SigningKey]) -> None:
     private_files.write(path, json.dumps({"keys": [key.stored() for key in keys]}))
 
 
-def _create(path: pathlib.Path) -> SigningKeys:
-    keys = [_new_key(0)]
-    _write(path, keys)
-    return SigningKeys(keys, path)
-
-
-def _parse(content: str, path: pathlib.Path) -> SigningKeys:
-    keys = [
-        SigningKey(
-            str(stored["kid"]),
-            ed25519.Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(stored["d"] + "==")),
-            int(stored.get("signsFrom", 0)),
-        )
-        for stored in json.loads(content)["keys"]
-    ]
+def _parse(content: str) -> list[SigningKey]:
+    keys = [_from_stored(stored) for stored in json.loads(content)["keys"]]
     if not keys:
         raise ValueError("no keys")
-    return SigningKeys(keys, path)
+    return keys
 
 
 def load_or_create(home: pathlib.Path) -> SigningKeys:
@@ -151,11 +190,20 @@ def load_or_create(home: pathlib.Path) -> SigningKeys:
         ConfigurationError: the file is unreadable, readable by others, or not what this program wrote.
     """
     path = home / FILE_NAME
+    keys = read(path)
+    if not keys:
+        keys = [new_key(0)]
+        _write(path, keys)
+    return SigningKeys(keys, KeyFile(path))
+
+
+def read(path: pathlib.Path) -> list[SigningKey]:
+    """The keys in a file; none when there is no file. Raises ConfigurationError as `load_or_create`."""
     content = private_files.read(path)
     if content is None:
-        return _create(path)
+        return []
     try:
-        return _parse(content, path)
+        return _parse(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise errors.ConfigurationError(
             f"{path} does not hold signing keys. Restore it from a backup, or remove it: "

@@ -6,6 +6,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
@@ -13,15 +14,21 @@ from fixieai.storage import sqlite_errors
 
 _PIECE_BYTES = 256 * 1024
 _UNFINISHED = ".unfinished-"
+_UNFINISHED_SECONDS = 3600
 
 
 class BlobFolder:
-    """See `BlobStore`. Opening it removes what a process that was killed left unfinished."""
+    """See `BlobStore`. Opening it removes what a process that was killed left unfinished.
+
+    Several processes may have it open: what was written to in the last hour may be another's.
+    """
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
         for leftover in folder.glob(f"{_UNFINISHED}*"):
-            leftover.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if leftover.stat().st_mtime < time.time() - _UNFINISHED_SECONDS:
+                    leftover.unlink()
 
     async def write(self, name: str, content: bytes | pathlib.Path) -> None:
         await asyncio.to_thread(self._write, name, content)
@@ -42,6 +49,11 @@ class BlobFolder:
     async def has(self, name: str) -> bool:
         return await asyncio.to_thread((self._folder / name).is_file)
 
+    async def listing(self, area: str) -> AsyncIterator[tuple[str, int, float]]:
+        for folder in await asyncio.to_thread(_folders, self._folder / area):
+            for name, size, modified in await asyncio.to_thread(_files, folder):
+                yield f"{area}/{folder.name}/{name}", size, modified
+
     def _write(self, name: str, content: bytes | pathlib.Path) -> None:
         path = self._folder / name
         with _explained(path):
@@ -54,6 +66,21 @@ class BlobFolder:
                 unfinished.unlink(missing_ok=True)
                 raise
             _sync_folder(path.parent)
+
+
+def _folders(area: pathlib.Path) -> list[pathlib.Path]:
+    with _explained(area):
+        return sorted(folder for folder in area.iterdir() if folder.is_dir()) if area.is_dir() else []
+
+
+def _files(folder: pathlib.Path) -> list[tuple[str, int, float]]:
+    found = []
+    with _explained(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                seen = entry.stat(follow_symlinks=False)
+                found.append((entry.name, seen.st_size, seen.st_mtime))
+    return found
 
 
 def _write_new(path: pathlib.Path, content: bytes | pathlib.Path) -> None:

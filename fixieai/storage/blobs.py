@@ -14,6 +14,7 @@ import pathlib
 import re
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from fixieai import errors
@@ -32,6 +33,15 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _AREA = re.compile(r"[a-z]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A stored blob. `modified` is when it was written, in Unix seconds."""
+
+    content_hash: str
+    size: int
+    modified: float
+
+
 class BlobStore(Protocol):
     """Where blobs are: a name is `area/aa/rest`. Writing the same name again is harmless."""
 
@@ -48,6 +58,10 @@ class BlobStore(Protocol):
         ...
 
     async def has(self, name: str) -> bool: ...
+
+    def listing(self, area: str) -> AsyncIterator[tuple[str, int, float]]:
+        """The name of everything in an area, its bytes, and when it was written (Unix seconds)."""
+        ...
 
 
 class Blobs:
@@ -101,6 +115,13 @@ class Blobs:
     async def exists(self, content_hash: str) -> bool:
         return await self._store.has(self._name(content_hash))
 
+    async def listing(self) -> AsyncIterator[Listed]:
+        """Everything in this area, in any order. What is written or deleted meanwhile may be left out."""
+        async for name, size, modified in self._store.listing(self._area):
+            content_hash = "".join(name.split("/")[1:])
+            if _HASH.fullmatch(content_hash):
+                yield Listed(content_hash, size, modified)
+
     def _name(self, content_hash: str) -> str:
         if not _HASH.fullmatch(content_hash):
             raise ValueError("not a SHA-256 in hexadecimal digits")
@@ -108,19 +129,24 @@ class Blobs:
 
 
 def open_blobs(folder: pathlib.Path, environment: Mapping[str, str]) -> Blobs:
-    """The area "embeds" of the bucket that FIXIE_BLOBS_URL names, or of `folder` when it is not set.
+    """The area "embeds" of what FIXIE_BLOBS_URL names, or of `folder` when it is not set.
 
     `environment` holds BLOB_VARIABLES: the bucket, its service and its keys.
 
     Raises:
-        ConfigurationError: the URL is not `s3://bucket/prefix`, or `obstore` is not installed.
+        ConfigurationError: the URL is neither `s3://bucket/prefix` nor `file:///folder`, or `obstore`
+            is not installed.
     """
     url = environment.get("FIXIE_BLOBS_URL")
     if not url:
         return Blobs(BlobFolder(folder), "embeds")
     parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return Blobs(BlobFolder(pathlib.Path(urllib.parse.unquote(parts.path))), "embeds")
     if parts.scheme != "s3" or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-        raise errors.ConfigurationError("FIXIE_BLOBS_URL must be like s3://bucket or s3://bucket/prefix.")
+        raise errors.ConfigurationError(
+            "FIXIE_BLOBS_URL must be like s3://bucket, s3://bucket/prefix or file:///folder."
+        )
     return Blobs(BlobBucket(parts.netloc, parts.path.strip("/"), environment), "embeds")
 
 

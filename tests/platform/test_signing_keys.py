@@ -26,7 +26,7 @@ def kids(keys: SigningKeys) -> list[str]:
 
 def load(home: pathlib.Path, clock: Clock) -> SigningKeys:
     loaded = signing_keys.load_or_create(home)
-    return SigningKeys(loaded._keys, home / signing_keys.FILE_NAME, clock)
+    return SigningKeys(loaded._keys, signing_keys.KeyFile(home / signing_keys.FILE_NAME), clock)
 
 
 def sign(keys: SigningKeys) -> str:
@@ -44,12 +44,12 @@ def is_good(keys: SigningKeys, token: str, *, is_short_lived: bool) -> bool:
         return False
 
 
-def test_a_new_key_is_published_at_once_and_signs_five_minutes_later(tmp_path: pathlib.Path) -> None:
+async def test_a_new_key_is_published_at_once_and_signs_five_minutes_later(tmp_path: pathlib.Path) -> None:
     clock = Clock()
     keys = load(tmp_path, clock)
     (first,) = kids(keys)
 
-    made = keys.rotate()
+    made = await keys.rotate()
 
     assert kids(keys) == [made.kid, first]
     assert signer(keys) == first
@@ -59,12 +59,14 @@ def test_a_new_key_is_published_at_once_and_signs_five_minutes_later(tmp_path: p
     assert signer(keys) == made.kid
 
 
-def test_what_an_old_key_signed_stays_good_and_no_longer_for_query_tokens(tmp_path: pathlib.Path) -> None:
+async def test_what_an_old_key_signed_stays_good_and_no_longer_for_query_tokens(
+    tmp_path: pathlib.Path,
+) -> None:
     clock = Clock()
     keys = load(tmp_path, clock)
     old = sign(keys)
     (first,) = kids(keys)
-    made = keys.rotate()
+    made = await keys.rotate()
     clock.now += 300 + 3599
     assert is_good(keys, old, is_short_lived=True)
     assert first in kids(keys)
@@ -76,10 +78,10 @@ def test_what_an_old_key_signed_stays_good_and_no_longer_for_query_tokens(tmp_pa
     assert is_good(keys, sign(keys), is_short_lived=True)
 
 
-def test_keys_are_the_same_after_a_restart(tmp_path: pathlib.Path) -> None:
+async def test_keys_are_the_same_after_a_restart(tmp_path: pathlib.Path) -> None:
     clock = Clock()
     keys = load(tmp_path, clock)
-    made = [keys.rotate() for _ in range(2)]
+    made = [await keys.rotate() for _ in range(2)]
 
     again = load(tmp_path, clock)
 

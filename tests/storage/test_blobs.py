@@ -1,6 +1,7 @@
 """Blobs, the same in a folder and in a bucket: content-addressed, whole or not there."""
 
 import hashlib
+import os
 import pathlib
 import socket
 import stat
@@ -110,9 +111,21 @@ async def test_files_are_for_this_user_alone_and_leftovers_go(tmp_path: pathlib.
     content_hash = await open_blobs(folder, {}).put(b"private")
     file = folder / "embeds" / content_hash[:2] / content_hash[2:]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    (folder / ".unfinished-1").write_bytes(b"half")
-    open_blobs(folder, {})
-    assert [each.name for each in folder.iterdir()] == ["embeds"]
+    left, another = folder / ".unfinished-1", folder / ".unfinished-2"
+    for each in (left, another):
+        each.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    open_blobs(folder, {})  # another process may be writing the newer one
+    assert {each.name for each in folder.iterdir()} == {"embeds", another.name}
+
+
+async def test_a_folder_that_others_share_is_named_by_its_url(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "shared folder"
+    content_hash = await open_blobs(folder, {}).put(b"private")
+    elsewhere = open_blobs(tmp_path / "home", {"FIXIE_BLOBS_URL": folder.as_uri()})
+    assert await elsewhere.get(content_hash) == b"private"
+    with pytest.raises(errors.ConfigurationError, match="FIXIE_BLOBS_URL"):
+        open_blobs(folder, {"FIXIE_BLOBS_URL": "file://host/folder"})
 
 
 async def test_a_damaged_file_is_not_handed_out(tmp_path: pathlib.Path) -> None:
@@ -138,7 +151,7 @@ async def test_a_bucket_that_is_not_there_is_named(s3_url: str) -> None:
         await absent.put(b"content")
 
 
-@pytest.mark.parametrize("url", ["file:///tmp", "s3://", "s3://key:secret@bucket", "s3://bucket?x=1"])
+@pytest.mark.parametrize("url", ["file://host/tmp", "s3://", "s3://key:secret@bucket", "s3://bucket?x=1"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="s3://bucket/prefix"):
         open_blobs(pathlib.Path("/nowhere"), {"FIXIE_BLOBS_URL": url})

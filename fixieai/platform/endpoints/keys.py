@@ -55,5 +55,5 @@ async def revoke_any_key(request: Request, caller: Caller) -> Response:
 
 
 async def rotate_signing_keys(request: Request, caller: Caller) -> Response:
-    key = platform_of(request).accounts.rotate_signing_keys(caller)
+    key = await platform_of(request).accounts.rotate_signing_keys(caller)
     return JSONResponse({"kid": key.kid, "signsFrom": timestamp(key.signs_from)}, 201)

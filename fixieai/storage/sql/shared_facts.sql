@@ -1,0 +1,7 @@
+-- name: lock
+INSERT INTO shared_facts (name, value) VALUES (:name, '')
+ON CONFLICT (name) DO UPDATE SET value = shared_facts.value
+RETURNING value;
+
+-- name: set
+UPDATE shared_facts SET value = :value WHERE name = :name;

@@ -1,0 +1,106 @@
+"""Platforms as processes, each with a home of its own, on one Postgres database."""
+
+import base64
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from fixieai.platform import serving
+
+_SECONDS = 60
+SECRET = base64.b64encode(bytes(range(32))).decode()
+
+
+class Replica:
+    """One platform, from its start until it is closed."""
+
+    def __init__(self, home: pathlib.Path, variables: dict[str, str]) -> None:
+        self.home, self.variables = home, variables
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(self.home)]
+        with self.home.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.variables},
+            )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        until = time.monotonic() + _SECONDS
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                    return
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        return self.home.with_suffix(".log").read_text("utf-8")
+
+    def close(self, number: int = signal.SIGTERM) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(_SECONDS)
+
+    @property
+    def key(self) -> str:
+        return serving.local_key(self.home)
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        """With the key of this home, unless `key` is another; "" for none."""
+        key = options.pop("key", self.key)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers |= options.pop("headers", {})
+        return requests.request(
+            method, self.url + path, json=body, headers=headers, timeout=_SECONDS, **options
+        )
+
+    def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """The JSON of an answer that is no refusal."""
+        response = self.call(method, path, body, **options)
+        assert response.ok, (response.status_code, response.text, self.log())
+        return response.json() if response.content else None
+
+
+@pytest.fixture
+def shared(postgres_url: str, tmp_path: pathlib.Path) -> dict[str, str]:
+    """What all platforms of a database are told."""
+    (tmp_path / "blobs").mkdir()
+    return {
+        "FIXIE_DATABASE_URL": postgres_url,
+        "FIXIE_SECRET_KEY": SECRET,
+        "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
+        "FIXIE_DEFAULT_MODEL": "few-shot",
+    }
+
+
+@pytest.fixture
+def replicas(shared: dict[str, str], tmp_path: pathlib.Path) -> Iterator[list[Replica]]:
+    """Two of them, started at the same time on an empty database."""
+    found = [Replica(tmp_path / name, shared) for name in ("one", "two")]
+    try:
+        for replica in found:
+            replica.wait()
+        yield found
+    finally:
+        for replica in found:
+            replica.close()
