@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _PIECE_BYTES = 1024 * 1024
+_LISTED_AT_ONCE = 1_000
 _VARIABLES = {
     "AWS_ACCESS_KEY_ID": "access_key_id",
     "AWS_SECRET_ACCESS_KEY": "secret_access_key",
@@ -56,6 +57,12 @@ class BlobBucket:
         except FileNotFoundError:
             return False
         return True
+
+    async def listing(self, area: str) -> AsyncIterator[tuple[str, int, float]]:
+        with self._explained():
+            async for page in self._store.list(f"{area}/", chunk_size=_LISTED_AT_ONCE):
+                for found in page:
+                    yield found["path"], found["size"], found["last_modified"].timestamp()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

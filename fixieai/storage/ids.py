@@ -25,6 +25,11 @@ def new_id() -> int:
         return _last
 
 
+def first_at(seconds: float) -> int:
+    """No id given out since then (Unix seconds) is smaller."""
+    return max(0, int(seconds * 1_000_000)) << _RANDOM_BITS
+
+
 def cursor(after: str | None, start: int) -> int:
     """The id behind the cursor of a listing; `start` for its first page.
 
