@@ -265,10 +265,13 @@ class Embeds:
         """Removes bytes that nobody needs any more. What fails is tried again the next time."""
         with contextlib.suppress(errors.ServiceUnavailable, errors.ConfigurationError):
             for content_hash in await self._database.read(embeds.perhaps_unused, _REMOVED_AT_ONCE):
-                await self._remove_if_unused(content_hash)
+                await self.remove_if_unused(content_hash)
 
-    async def _remove_if_unused(self, content_hash: str) -> None:
-        """The trace goes last: should the platform be stopped in between, it is found again."""
+    async def remove_if_unused(self, content_hash: str) -> None:
+        """Removes bytes, unless an embed has them or is about to.
+
+        The trace goes last: should the platform be stopped in between, it is found again.
+        """
         async with self._lock(content_hash):
             if not await self._database.write(embeds.is_needed, content_hash):
                 await self._blobs.delete(content_hash)
