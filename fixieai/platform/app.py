@@ -177,6 +177,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         if settings.takes_up_work or settings.is_alone:
             await platform.executor.begin(is_alone=settings.is_alone)
         if settings.takes_up_work:
+            await stack.enter_async_context(platform.runner.relay.connected())
             await platform.revisions.open()
             await platform.runner.take_over()
         await platform.embeds.open()

@@ -74,6 +74,15 @@ class Feeds:
         for feed in self._feeds.get(session_id, ()):
             feed.publish(event)
 
+    def watched(self) -> list[int]:
+        """The ids of the sessions that somebody watches."""
+        return list(self._feeds)
+
+    def wake(self) -> None:
+        """Messages may have been stored in any session."""
+        for session_id in self._feeds:
+            self.publish(session_id, None)
+
     def close(self) -> None:
         """Ends what is watched: the platform is about to stop. Watchers come back to the next one."""
         self._is_closed = True

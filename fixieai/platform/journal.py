@@ -183,7 +183,9 @@ class Journal:
         return f"{self._placed().query_id}:{self._recorded}"
 
     def publish_partial(self, text: str, sender: str) -> None:
-        self._run.publish(Event(LineKind.RESPONSE, text, sender, model=self._model, is_partial=True))
+        query_id = self._placed().query_id
+        event = Event(LineKind.RESPONSE, text, sender, model=self._model, is_partial=True, query_id=query_id)
+        self._run.publish(event)
 
     async def record(self, line: Line, sender: str, depth: int) -> None:
         """`depth` is how many agents stand between the sender and the person."""

@@ -4,6 +4,7 @@ What becomes of the request that asked does not matter to them.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import secrets
@@ -20,9 +21,10 @@ from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Cancelled, Desk, Journal
 from fixieai.platform.performer import Errand, QueryContext, Services
 from fixieai.platform.programs import Program
+from fixieai.platform.relay import Relay
 from fixieai.platform.resuming import NOTHING, Progress
 from fixieai.platform.runs import Failure, Run
-from fixieai.platform.turns import Turn, Turns
+from fixieai.platform.turns import Turns
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage import queries
@@ -35,7 +37,8 @@ _logger = logging.getLogger("fixieai.platform")
 PLATFORM = "platform"
 INTERRUPTED = "interrupted"
 _RETRY_SECONDS = 2.0
-_BUSY_SECONDS = 0.2
+# A query of the session that runs elsewhere says when it ends. Unless whoever runs it is killed.
+_BUSY_SECONDS = 2.0
 _MOST_ATTEMPTS = 5
 _PAUSES_FOR_AGENTS = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 _TOO_OFTEN = (
@@ -53,6 +56,7 @@ _NOT_BEGUN = Failure(
 _CANCELLED = Failure(Cancelled.code, "This query was cancelled.", 409)
 
 _Answer = Callable[[Journal], Awaitable[None]]
+_Turn = contextlib.AbstractAsyncContextManager[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class QueryRunner:
         self._turns = Turns(services.limits.waiting_per_session)
         self._tasks: dict[asyncio.Task[None], Run] = {}
         self._takes_queries = True
-        self.feeds = Feeds()
+        self._feeds = Feeds()
+        self.relay = Relay(database.notices, self._feeds, self)
         self._handing_over: asyncio.Task[None] | None = None
 
     def start(self, query: Query) -> Run:
@@ -99,30 +104,43 @@ class QueryRunner:
         async def answer(journal: Journal) -> None:
             await self._answer(query, journal)
 
-        return self._launch(query.caller.user_id, query.session, answer)
+        turn = self._turns.taken(query.session.id, self._turns.queue(query.session.id))
+        return self._launch(query.caller.user_id, query.session, answer, turn)
 
     async def take_over(self) -> None:
-        """Goes on with every query whose executor is no longer there."""
+        """Goes on with every query whose executor is no longer there.
+
+        It is their turn already: others of their session, here too, wait until they have ended.
+        """
+        if self._handing_over is not None:
+            return
         for unfinished in await self._database.write(queries.take, self._executor.id):
             _logger.warning("query %d goes on where it was left", unfinished.id)
-            self._launch(unfinished.owner_id, unfinished.session, self._going_on(unfinished))
+            going_on = self._going_on(unfinished)
+            self._launch(unfinished.owner_id, unfinished.session, going_on, contextlib.nullcontext())
 
     async def cancel(self, owner_id: int, session_id: int) -> bool:
         """Ends the query that is being answered in a session; whether there is one."""
         query_id = await self._database.write(queries.cancel, owner_id, session_id)
         if query_id is not None:
-            self._cancel({query_id})
+            self.cancel_here({query_id})
+            self.relay.tell_cancelled(query_id)
         return query_id is not None
 
     async def end_cancelled(self) -> None:
         """Ends the queries that other processes were asked to end and this one runs."""
-        self._cancel(set(await self._database.read(queries.cancelled, self._executor.id)))
+        self.cancel_here(set(await self._database.read(queries.cancelled, self._executor.id)))
 
-    def _cancel(self, query_ids: set[int]) -> None:
+    def cancel_here(self, query_ids: set[int]) -> None:
+        """Ends those of them that run here."""
         for task, run in self._tasks.items():
             if run.query_id in query_ids:
                 run.is_cancelled = True
                 task.cancel()
+
+    def free(self, session_id: int) -> None:
+        """A query of the session ended: the next one of its queue may begin."""
+        self._turns.free(session_id)
 
     def drop(self) -> None:
         """Ends everything that runs here; nothing of it is stored, for others go on with it."""
@@ -131,7 +149,7 @@ class QueryRunner:
 
     def stop(self) -> None:
         """Gives queries `grace_seconds` more, then leaves those that run to whoever comes next."""
-        self.feeds.close()
+        self._feeds.close()
         if self._handing_over is None:
             self._handing_over = asyncio.create_task(self._hand_over_later())
 
@@ -148,22 +166,18 @@ class QueryRunner:
         self._takes_queries = False
         self.drop()
 
-    def _launch(self, owner_id: int, session: Session, answer: _Answer) -> Run:
-        turn = self._turns.queue(session.id)
-        run = Run(session.handle, functools.partial(self.feeds.publish, session.id))
+    def _launch(self, owner_id: int, session: Session, answer: _Answer, turn: _Turn) -> Run:
+        run = Run(session.handle, functools.partial(self.relay.publish, session.id))
         desk = Desk(owner_id, session, self._executor.id)
         journal = Journal(self._database, self._services.embeds, run, desk)
-        task = asyncio.create_task(self._run_in_turn(session.id, turn, journal, answer))
+        task = asyncio.create_task(self._run_in_turn(turn, journal, answer))
         self._tasks[task] = run
         task.add_done_callback(self._tasks.pop)
         return run
 
-    async def _run_in_turn(self, session_id: int, turn: Turn, journal: Journal, answer: _Answer) -> None:
+    async def _run_in_turn(self, turn: _Turn, journal: Journal, answer: _Answer) -> None:
         try:
-            async with (
-                self._turns.taken(session_id, turn),
-                asyncio.timeout(self._services.limits.query_seconds),
-            ):
+            async with turn, asyncio.timeout(self._services.limits.query_seconds):
                 await answer(journal)
         except asyncio.CancelledError:
             await asyncio.shield(_end_cancelled(journal))
@@ -184,14 +198,14 @@ class QueryRunner:
         await self._ask(query.caller, program, question, journal)
 
     async def _begin(self, query: Query, asked: Kept, journal: Journal) -> None:
-        """Waits while another process answers a query of this session."""
+        """Waits while a query of this session is answered elsewhere, or is gone on with here."""
         agent_id = query.program.agent_id if query.program else None
         count = self._services.usage.count_query
         while True:
             try:
                 return await journal.begin(asked, agent_id, count, is_new_session=query.is_new_session)
             except queries.SessionBusy:
-                await asyncio.sleep(_BUSY_SECONDS)
+                await self._turns.until_free(query.session.id, _BUSY_SECONDS)
 
     async def _route(self, caller: Caller, question: Message, journal: Journal) -> Program:
         program = await self._services.registry.route(caller, question.text)

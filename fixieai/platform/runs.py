@@ -30,7 +30,8 @@ class Failure:
 class Event:
     """A stored message of the query, or (when `is_partial`) the answer as far as it is written.
 
-    `sender` is "user" or the id of the agent. The last event of a run has `is_final` set.
+    `sender` is "user" or the id of the agent. The last event of a run has `is_final` set. `query_id` is
+    that of a partial answer.
     """
 
     type: str
@@ -41,6 +42,7 @@ class Event:
     is_partial: bool = False
     is_final: bool = False
     failure: Failure | None = None
+    query_id: int | None = None
 
 
 class Run:

@@ -14,6 +14,7 @@ from fixieai.protocol.messages import Message
 from fixieai.storage import messages, sessions
 from fixieai.storage.database import Database
 from fixieai.storage.sessions import Session
+from fixieai.storage.transaction import Transaction
 
 MAXIMUM_TEXT = 256 * 1024
 _NO_AGENT = "None"
@@ -51,10 +52,7 @@ class Sessions:
         raise errors.ServiceUnavailable("No free name for a session was found; try again.")
 
     async def find(self, caller: Caller, handle: str) -> Session:
-        session = await self._database.read(sessions.get, caller.user_id, handle)
-        if session is None:
-            raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
-        return session
+        return _found(await self._database.read(sessions.get, caller.user_id, handle))
 
     async def page(self, caller: Caller, after: str | None, limit: int) -> list[Session]:
         return await self._database.read(sessions.page, caller.user_id, after, limit)
@@ -72,12 +70,16 @@ class Sessions:
     async def delete(self, caller: Caller, handle: str) -> None:
         session = await self.find(caller, handle)
         await self._embeds.delete_session(caller.user_id, session.id)
+        self._runner.relay.publish(session.id, None)
 
     async def later_messages(
         self, caller: Caller, handle: str, after: int, limit: int
     ) -> list[messages.Message]:
-        session = await self.find(caller, handle)
-        return await self._database.read(messages.page, caller.user_id, session.id, after, limit)
+        def read(transaction: Transaction) -> list[messages.Message]:
+            session = _found(sessions.get(transaction, caller.user_id, handle))
+            return messages.page(transaction, caller.user_id, session.id, after, limit)
+
+        return await self._database.read(read)
 
     async def messages_with_embeds(
         self, caller: Caller, handle: str, after: int, limit: int
@@ -152,6 +154,12 @@ class Sessions:
         if session is not None and session.frontend_agent_id is not None:
             return await self._registry.program(caller, session.frontend_agent_id)
         return None
+
+
+def _found(session: Session | None) -> Session:
+    if session is None:
+        raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
+    return session
 
 
 def _check(message: Message) -> None:

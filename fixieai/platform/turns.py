@@ -13,6 +13,7 @@ class Turn:
     """The queue of one session; asyncio's locks are fair."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
     holders: int = 0
 
 
@@ -36,6 +37,18 @@ class Turns:
             )
         turn.holders += 1
         return turn
+
+    def free(self, session_id: int) -> None:
+        """A query of the session ended that had no place in its queue here."""
+        if session_id in self._turns:
+            self._turns[session_id].freed.set()
+
+    async def until_free(self, session_id: int, seconds: float) -> None:
+        """For whoever has the turn here, while such a query runs: until it ends, or for some seconds."""
+        turn = self._turns[session_id]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(turn.freed.wait(), seconds)
+        turn.freed.clear()
 
     @contextlib.asynccontextmanager
     async def taken(self, session_id: int, turn: Turn) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from fixieai.platform.endpoints.queries import event_json
 from fixieai.platform.endpoints.sessions import message_json
 from fixieai.platform.feeds import Feed
 from fixieai.platform.services import platform_of
-from fixieai.storage.messages import Message
+from fixieai.storage.messages import RESPONSE, Message
 from fixieai.storage.sessions import Session
 
 _HEARTBEAT_SECONDS = 15.0
@@ -36,7 +36,7 @@ async def follow_session(request: Request, caller: Caller) -> Response:
     after = _after(request)
     session = await platform.sessions.find(caller, request.path_params["handle"])
     watching = contextlib.ExitStack()
-    feed = watching.enter_context(platform.runner.feeds.watch(caller.user_id, session.id))
+    feed = watching.enter_context(platform.runner.relay.watch(caller.user_id, session.id))
     stream = _Stream(request, caller, session)
     return _Watching(stream.events(feed, after), watching)
 
@@ -72,6 +72,7 @@ class _Stream:
         self._session = session
         self._token = bearer_token(request)
         self._position = 0
+        self._answered: int | None = None
 
     async def events(self, feed: Feed, after: int) -> AsyncIterator[bytes]:
         """Ends when the session is deleted, the key is not good any more, or the platform stops."""
@@ -83,6 +84,7 @@ class _Stream:
                     yield event
                 if not feed.has_messages and not await feed.wait(_HEARTBEAT_SECONDS):
                     await self._check()
+                    feed.has_messages = True  # nobody may have told of them
                     yield _HEARTBEAT
 
     async def _news(self, feed: Feed) -> list[bytes]:
@@ -95,9 +97,12 @@ class _Stream:
             )
             feed.has_messages |= len(found) == _PIECE
             events = [self._message(message) for message in found]
-            self._position = found[-1].position if found else self._position
+            for message in found:
+                self._position = message.position
+                self._answered = message.query_id if message.type == RESPONSE else self._answered
         partial, feed.partial = feed.partial, None
-        if partial is not None:
+        # One that stood still elsewhere may go on writing what was answered meanwhile.
+        if partial is not None and partial.query_id != self._answered:
             events.append(_event("partial", event_json(self._request, self._caller, partial)))
         return events
 
