@@ -247,7 +247,7 @@ async def _compose(
         database=database,
         auth=auth,
         secret_key=secret,
-        browser_codes=BrowserCodes(),
+        browser_codes=BrowserCodes(database),
         models=models,
         registry=registry,
         revisions=revisions_of_agents,

@@ -21,7 +21,7 @@ class SignIn:
         self._database = database
         self._auth = auth
         self._hashing = Hashing()
-        self._attempts = Attempts()
+        self._attempts = Attempts(database)
 
     async def has_passwords(self) -> bool:
         """Whether anybody here has a password to sign in with."""
@@ -52,7 +52,7 @@ class SignIn:
         password_hash = await self._hashing.hashed(password)
         await self._database.write(_accept, user, code_hash, password_hash)
         self._auth.forget()
-        self._attempts.succeeded(user.username)
+        await self._attempts.succeeded(user.username)
         return await self._auth.sign_in(user, _KEY_NAME)
 
     async def change_password(self, caller: Caller, current: str, new: str) -> str:
@@ -71,12 +71,12 @@ class SignIn:
         return await self._auth.sign_in(user, _KEY_NAME)
 
     async def _proven(self, username: str, password: str) -> User:
-        self._attempts.begin(username)
+        await self._attempts.begin(username)
         user = await self._database.read(users.by_username, username)
         stored = await self._database.read(stored_passwords.of_user, user.id) if user else None
         if not await self._hashing.is_right(password, stored) or user is None:
             raise errors.Forbidden("There is nobody of that name with that password.")
-        self._attempts.succeeded(username)
+        await self._attempts.succeeded(username)
         return user
 
 

@@ -1,13 +1,15 @@
 """One platform for all tests of this folder, with the few-shot model and a dice agent."""
 
 import json
-from collections.abc import Iterator
+import pathlib
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import requests
 
 import fixieai
 from fixieai import testing
+from fixieai.storage.database import Database, connect, sqlite_url
 
 DICE_SHOTS = """
 Q: Roll a d20
@@ -61,3 +63,12 @@ class Http:
 @pytest.fixture
 def http(platform: testing.Platform) -> Http:
     return Http(platform)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> AsyncIterator[Database]:
+    """One of its own, on both engines."""
+    url = sqlite_url(tmp_path / "fixie.db")
+    opened = await connect(request.getfixturevalue("postgres_url") if request.param == "postgres" else url)
+    yield opened
+    await opened.close()

@@ -1,5 +1,6 @@
 """How the web page gets a key: a one-time code in a link, exchanged for a key that ends."""
 
+import asyncio
 import pathlib
 import time
 import urllib.parse
@@ -16,6 +17,9 @@ from fixieai.platform.auth import API_KEY_AUDIENCE, BROWSER_KEY_SECONDS, Caller
 from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.settings import Settings
 from fixieai.storage import api_keys
+from fixieai.storage.browser_codes import Grant
+from fixieai.storage.database import Database
+from fixieai.storage.transaction import Transaction
 
 ANN = Caller(1, "ann", key_id="key-1")
 
@@ -92,27 +96,47 @@ def test_what_an_agent_prints_opens_the_page(
     assert exchange(http, url.fragment.removeprefix("code=")).status_code == 201
 
 
-def test_a_code_ends_after_15_minutes() -> None:
+async def test_a_code_ends_after_15_minutes(database: Database) -> None:
     clock = Clock()
-    codes = BrowserCodes(clock)
-    young, old = codes.create(ANN), codes.create(ANN)
+    codes = BrowserCodes(database, clock)
+    young, old = await codes.create(ANN), await codes.create(ANN)
 
     clock.now += browser_codes.CODE_SECONDS
-    assert codes.redeem(young).username == "ann"
+    assert (await codes.redeem(young)).username == "ann"
     clock.now += 1
     with pytest.raises(errors.Forbidden):
-        codes.redeem(old)
+        await codes.redeem(old)
 
 
-def test_only_so_many_codes_are_kept_and_none_as_it_is() -> None:
-    codes = BrowserCodes()
-    made = [codes.create(ANN) for _ in range(150)]
+async def test_only_so_many_codes_of_a_key_are_kept_and_none_as_it_is(database: Database) -> None:
+    clock = Clock()
+    codes = BrowserCodes(database, clock)
+    bobs = await codes.create(Caller(2, "bob", key_id="key-2"))
+    made = []
+    for _ in range(150):
+        clock.now += 1
+        made.append(await codes.create(ANN))
 
-    assert len(codes._grants) == 100
-    assert not any(code.encode() in codes._grants for code in made)
+    kept = await database.read(_kept_codes)
+    assert len(kept) == 101
+    assert not set(made) & set(kept)
     with pytest.raises(errors.Forbidden):
-        codes.redeem(made[0])
-    assert codes.redeem(made[-1]).key_id == "key-1"
+        await codes.redeem(made[49])
+    assert (await codes.redeem(made[50])).key_id == "key-1"
+    assert (await codes.redeem(bobs)).key_id == "key-2"
+
+
+async def test_of_two_who_bring_the_same_code_one_gets_a_key(database: Database) -> None:
+    codes = BrowserCodes(database)
+    code = await codes.create(ANN)
+
+    found = await asyncio.gather(*(codes.redeem(code) for _ in range(8)), return_exceptions=True)
+
+    assert sum(isinstance(each, Grant) for each in found) == 1
+
+
+def _kept_codes(transaction: Transaction) -> list[str]:
+    return [code_hash for (code_hash,) in transaction.rows("SELECT hash FROM browser_codes", {})]
 
 
 async def test_the_key_of_a_page_ends_with_its_time_and_with_the_key_it_came_from(

@@ -26,7 +26,7 @@ _CODE = pydantic.TypeAdapter(CodeBody)
 
 async def create_code(request: Request, caller: Caller) -> Response:
     """For a terminal that shows a link; `expiresIn` is in seconds."""
-    code = platform_of(request).browser_codes.create(caller)
+    code = await platform_of(request).browser_codes.create(caller)
     return JSONResponse({"code": code, "expiresIn": CODE_SECONDS}, 201, _NOT_KEPT)
 
 
@@ -34,6 +34,6 @@ async def create_key(request: Request) -> Response:
     """For the page, which has no key yet. The guard has refused the pages of others."""
     body = await inputs.read_body(request, _CODE)
     platform = platform_of(request)
-    grant = platform.browser_codes.redeem(body["code"])
+    grant = await platform.browser_codes.redeem(body["code"])
     key = platform.auth.browser_key(grant.username, grant.key_id)
     return JSONResponse({"key": key, "expiresIn": BROWSER_KEY_SECONDS}, 201, _NOT_KEPT)
