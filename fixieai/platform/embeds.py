@@ -11,8 +11,10 @@ import contextlib
 import hashlib
 import logging
 import pathlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from fixieai import errors
 from fixieai.platform import embed_links
@@ -21,7 +23,7 @@ from fixieai.platform.embed_links import EmbedLinks
 from fixieai.platform.secret_key import SecretKey
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
-from fixieai.storage import embeds, ids, sessions
+from fixieai.storage import embeds, ids, removals, sessions
 from fixieai.storage.blobs import Blobs
 from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed, StoredEmbed
@@ -36,7 +38,10 @@ _LONGEST_ADDRESS = 8 * 1024
 _LONGEST_TYPE = 255
 _LONGEST_KEY = 200
 _REMOVED_AT_ONCE = 1_000
-_LOCKS = 64
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,6 @@ class Embeds:
         self._blobs = blobs
         self._links = EmbedLinks(secret_key)
         self._url = url
-        # Whether bytes are needed and their removal are one step, which storing the same must not fall into.
-        self._locks = tuple(asyncio.Lock() for _ in range(_LOCKS))
 
     async def open(self) -> None:
         """At the start: looks whether bytes can be stored, and removes what nobody needs any more.
@@ -134,15 +137,13 @@ class Embeds:
         new = replace(
             new, content_type=stored.content_type, content_hash=stored.content_hash, size=stored.size
         )
-        async with self._lock(stored.content_hash):
-            is_held = await self._database.write(embeds.hold_bytes_of, owner_id, stored, new.id)
+        is_held = await self._when_not_removed(embeds.hold_bytes_of, owner_id, stored, new.id)
         return new if is_held else Embed(stored.content_type, "")
 
     async def _store(self, new: NewEmbed, content: bytes | pathlib.Path) -> NewEmbed:
         content_hash, size = await asyncio.to_thread(_measure, content)
-        async with self._lock(content_hash):
-            await self._database.write(embeds.hold, new.id, content_hash)
-            await self._blobs.put(content)
+        await self._when_not_removed(embeds.hold, new.id, content_hash)
+        await self._blobs.put(content)
         return replace(new, content_hash=content_hash, size=size)
 
     async def with_named(
@@ -272,13 +273,22 @@ class Embeds:
 
         The trace goes last: should the platform be stopped in between, it is found again.
         """
-        async with self._lock(content_hash):
-            if not await self._database.write(embeds.is_needed, content_hash):
-                await self._blobs.delete(content_hash)
-                await self._database.write(embeds.forget_holds, content_hash)
+        began = time.monotonic()
+        if not await self._database.write(embeds.begin_removal, content_hash):
+            return
+        # A process that was asleep meanwhile may be too late: others may have stored the same bytes.
+        if time.monotonic() - began < removals.SECONDS / 2:
+            await self._blobs.delete(content_hash)
+            await self._database.write(embeds.end_removal, content_hash)
 
-    def _lock(self, content_hash: str) -> asyncio.Lock:
-        return self._locks[int(content_hash[:8], 16) % _LOCKS]
+    async def _when_not_removed(
+        self, function: Callable[Concatenate[Transaction, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        while True:
+            try:
+                return await self._database.write(function, *args, **kwargs)
+            except removals.BeingRemoved:
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     async def _session(self, caller: Caller, handle: str) -> Session:
         session = await self._database.read(sessions.get, caller.user_id, handle)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.storage import ids, statements, timestamps
+from fixieai.storage import ids, removals, statements, timestamps
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("embeds")
@@ -135,13 +135,22 @@ def of_sessions(
 
 
 def hold(transaction: Transaction, embed_id: int, content_hash: str) -> None:
-    """Keeps bytes that are about to be stored for an embed of this id, for 15 minutes."""
+    """Keeps bytes that are about to be stored for an embed of this id, for 15 minutes.
+
+    Raises:
+        BeingRemoved: a moment later they can be.
+    """
+    removals.rely(transaction, _content(content_hash))
     until = int(time.time()) + _HOLD_SECONDS
     transaction.execute(_SQL["hold"], {"embed_id": embed_id, "content_hash": content_hash, "until": until})
 
 
 def hold_bytes_of(transaction: Transaction, owner_id: int, stored: StoredEmbed, embed_id: int) -> bool:
-    """Holds the bytes of another embed of the owner for one of this id; whether that one is still there."""
+    """Holds the bytes of another embed of the owner for one of this id; whether that one is still there.
+
+    Raises:
+        BeingRemoved: as `hold`.
+    """
     present = get(transaction, owner_id, stored.id)
     if present is None or present.content_hash is None:
         return False
@@ -166,18 +175,26 @@ def perhaps_unused(transaction: Transaction, limit: int) -> list[str]:
     return list(dict.fromkeys(str(content_hash) for (content_hash,) in rows))
 
 
-def is_needed(transaction: Transaction, content_hash: str) -> bool:
-    """Whether an embed has these bytes, or is about to have them. Then holds that have ended are forgotten.
+def begin_removal(transaction: Transaction, content_hash: str) -> bool:
+    """Whether the caller is to remove these bytes now: no embed has them, or is about to have them.
 
-    In one: a session that is deleted in between would leave a hold that is the last trace of them.
+    If one does, holds that have ended are forgotten, in one: a session that is deleted in between would
+    leave a hold that is the last trace of them.
     """
+    if not removals.begin(transaction, _content(content_hash)):
+        return False
     params: Params = {"content_hash": content_hash, "now": int(time.time())}
     if transaction.row(_SQL["is_needed"], params) is None:
-        return False
-    forget_holds(transaction, content_hash)
-    return True
+        return True
+    end_removal(transaction, content_hash)
+    return False
 
 
-def forget_holds(transaction: Transaction, content_hash: str) -> None:
-    """Forgets the holds on these bytes that have ended."""
+def end_removal(transaction: Transaction, content_hash: str) -> None:
+    """The bytes are gone; what is left of them, holds that have ended, goes too."""
     transaction.execute(_SQL["end_holds"], {"content_hash": content_hash, "now": int(time.time())})
+    removals.end(transaction, _content(content_hash))
+
+
+def _content(content_hash: str) -> str:
+    return f"embeds/{content_hash}"

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fixieai import errors
-from fixieai.storage import embeds, ids, sessions
+from fixieai.storage import embeds, ids, removals, sessions
 from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
@@ -92,8 +92,8 @@ def test_bytes_are_needed_while_a_session_refers_to_them(
         embeds.abandon(transaction, ann, each.id)
         assert sessions.delete(transaction, ann, each.id)
         assert embeds.perhaps_unused(transaction, 10) == [HASH]
-        assert embeds.is_needed(transaction, HASH) is not is_unused
-        embeds.forget_holds(transaction, HASH)
+        assert embeds.begin_removal(transaction, HASH) is is_unused
+        embeds.end_removal(transaction, HASH)
         assert embeds.perhaps_unused(transaction, 10) == []
 
 
@@ -105,13 +105,31 @@ def test_bytes_are_needed_while_somebody_is_about_to_use_them(
     embeds.hold(transaction, coming.id, HASH)
     embeds.abandon(transaction, ann, session.id)
     sessions.delete(transaction, ann, session.id)
-    embeds.forget_holds(transaction, HASH)
-    assert embeds.is_needed(transaction, HASH)
+    embeds.end_removal(transaction, HASH)
+    assert not embeds.begin_removal(transaction, HASH)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 901)
     assert embeds.perhaps_unused(transaction, 10) == [HASH]
-    assert not embeds.is_needed(transaction, HASH)
+    assert embeds.begin_removal(transaction, HASH)
+    embeds.end_removal(transaction, HASH)
     embeds.hold(transaction, coming.id, HASH)
-    assert embeds.is_needed(transaction, HASH)
+    assert not embeds.begin_removal(transaction, HASH)
     embeds.let_go(transaction, [coming.id])
-    assert not embeds.is_needed(transaction, HASH)
+    assert embeds.begin_removal(transaction, HASH)
+
+
+def test_nobody_relies_on_bytes_that_are_being_removed(
+    transaction: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert embeds.begin_removal(transaction, HASH)
+    assert not embeds.begin_removal(transaction, HASH)
+    with pytest.raises(removals.BeingRemoved):
+        embeds.hold(transaction, 1, HASH)
+    embeds.end_removal(transaction, HASH)
+    embeds.hold(transaction, 1, HASH)
+    embeds.let_go(transaction, [1])
+
+    assert embeds.begin_removal(transaction, HASH)  # by a process that is killed then
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + removals.SECONDS + 1)
+    assert embeds.begin_removal(transaction, HASH)
