@@ -41,6 +41,7 @@ from fixieai.platform.endpoints import (
     organizations,
     pages,
     queries,
+    retention,
     revisions,
     sessions,
     sign_in,
@@ -60,6 +61,7 @@ from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.retention import Retention
 from fixieai.platform.revisions import Revisions
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.services import Platform
@@ -107,6 +109,8 @@ ROUTES: list[Route] = [
     for_users("/api/users/{username}/keys/{key_id}", keys.revoke_key, "DELETE"),
     for_users("/api/keys/{key_id}", keys.revoke_any_key, "DELETE"),
     for_users("/api/signing-keys", keys.rotate_signing_keys, "POST"),
+    for_users("/api/gc", retention.begin_collection, "POST"),
+    for_users("/api/gc", retention.show_collection, "GET"),
     public("/api/sign-in", sign_in.show_ways, "GET"),
     public("/api/sign-in", sign_in.sign_in, "POST"),
     public("/api/invitations", sign_in.accept_invitation, "POST"),
@@ -179,6 +183,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
         if settings.takes_up_work:
             await stack.enter_async_context(platform.runner.relay.connected())
             await platform.revisions.open()
+            platform.retention.open()
             await platform.runner.take_over()
         await platform.embeds.open()
         async with replicas.together(platform, keys):
@@ -226,6 +231,8 @@ async def _compose(
     proxy = OpenAIProxy(settings.models, usage, budgets, is_on=settings.shares_openai_key)
     stack.push_async_callback(proxy.close)
     embeds = Embeds(database, stored, secret, settings.url)
+    collecting = Retention(database, stored, embeds, hosting, settings.kept_days)
+    stack.push_async_callback(collecting.close)
     services = Services(
         auth,
         caller,
@@ -251,6 +258,7 @@ async def _compose(
         models=models,
         registry=registry,
         revisions=revisions_of_agents,
+        retention=collecting,
         organizations=Organizations(database),
         executor=executor,
         runner=runner,

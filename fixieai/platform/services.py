@@ -16,6 +16,7 @@ from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
 from fixieai.platform.registry import Registry
+from fixieai.platform.retention import Retention
 from fixieai.platform.revisions import Revisions
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.sessions import Sessions
@@ -41,6 +42,7 @@ class Platform:
     models: Models
     registry: Registry
     revisions: Revisions
+    retention: Retention
     organizations: Organizations
     executor: Executor
     runner: QueryRunner

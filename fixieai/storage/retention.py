@@ -14,8 +14,8 @@ from fixieai.storage.transaction import Params, Transaction
 _SQL = statements.load("retention")
 _DAY_LENGTH = len("2026-01-31")
 
-Ended = Literal["authorizations", "invitations", "flows", "keys"]
-ENDED: tuple[Ended, ...] = ("authorizations", "invitations", "flows", "keys")
+Ended = Literal["authorizations", "browser_codes", "attempts", "flows", "invitations", "keys"]
+ENDED: tuple[Ended, ...] = ("authorizations", "browser_codes", "attempts", "flows", "invitations", "keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,15 @@ class Slice:
 
     rows: int
     after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What sessions hold, or held: `bytes` of the embeds, counted once for each."""
+
+    messages: int
+    embeds: int
+    bytes: int = 0
 
 
 # --- sessions ---
@@ -46,25 +55,28 @@ def give_to_nobody(transaction: Transaction, session_ids: Sequence[int], until: 
     )
 
 
-def remove_nobodys(transaction: Transaction, limit: int) -> int:
-    """Removes up to `limit` messages and as many embeds of a session of nobody; the rows, 0 at the end.
+def inside_sessions(transaction: Transaction, session_ids: Sequence[int]) -> Inside:
+    messages_sql, listed = statements.with_list(_SQL["count_messages"], "session_ids", session_ids)
+    embeds_sql, _ = statements.with_list(_SQL["count_embeds"], "session_ids", session_ids)
+    ((count, size),) = transaction.rows(embeds_sql, listed)
+    return Inside(_count(transaction, messages_sql, listed), int(count), int(size))
+
+
+def remove_nobodys(transaction: Transaction, limit: int) -> Inside | None:
+    """Removes up to `limit` messages and as many embeds of a session of nobody; None: there is none.
 
     The bytes of the embeds are left to `embeds.perhaps_unused`.
     """
     row = transaction.row(_SQL["nobodys_session"], {})
     if row is None:
-        return 0
+        return None
     params: Params = {"session_id": row[0], "limit": limit}
-    rows = transaction.execute(_SQL["remove_first_queries"], params)
-    rows += transaction.execute(_SQL["remove_first_messages"], params)
+    transaction.execute(_SQL["remove_first_queries"], params)
+    removed = transaction.execute(_SQL["remove_first_messages"], params)
     transaction.execute(_SQL["abandon_first_embeds"], params)
-    rows += transaction.execute(_SQL["remove_first_embeds"], params)
-    return rows + transaction.execute(_SQL["remove_empty_session"], {"session_id": row[0]})
-
-
-def count_messages(transaction: Transaction, session_ids: Sequence[int]) -> int:
-    sql, listed = statements.with_list(_SQL["count_messages"], "session_ids", session_ids)
-    return _count(transaction, sql, listed)
+    removed_embeds = transaction.execute(_SQL["remove_first_embeds"], params)
+    transaction.execute(_SQL["remove_empty_session"], {"session_id": row[0]})
+    return Inside(removed, removed_embeds)
 
 
 # --- messages ---
@@ -161,21 +173,21 @@ def remove_revisions(transaction: Transaction, revisions: Sequence[OldRevision])
     return [each for each in revisions if transaction.execute(_SQL["remove_revision"], {"id": each.id})]
 
 
-def unused_by_embeds(transaction: Transaction, hashes: Sequence[str]) -> list[str]:
+def unused_by_embeds(transaction: Transaction, hashes: Sequence[str], now: int) -> list[str]:
     """Those of the hashes that no embed has, nor is about to have."""
-    return _unused(transaction, _SQL["used_by_embeds"], hashes)
+    return _unused(transaction, _SQL["used_by_embeds"], hashes, now)
 
 
-def unused_by_revisions(transaction: Transaction, hashes: Sequence[str]) -> list[str]:
-    """Those of the hashes that are no revision's package."""
-    return _unused(transaction, _SQL["used_by_revisions"], hashes)
+def unused_by_revisions(transaction: Transaction, hashes: Sequence[str], now: int) -> list[str]:
+    """Those of the hashes that are no revision's package, nor about to be."""
+    return _unused(transaction, _SQL["used_by_revisions"], hashes, now)
 
 
-def _unused(transaction: Transaction, sql: str, hashes: Sequence[str]) -> list[str]:
+def _unused(transaction: Transaction, sql: str, hashes: Sequence[str], now: int) -> list[str]:
     if not hashes:
         return []
     sql, listed = statements.with_list(sql, "hashes", hashes)
-    used = {row[0] for row in transaction.rows(sql, listed)}
+    used = {row[0] for row in transaction.rows(sql, {"now": now, **listed})}
     return [each for each in hashes if each not in used]
 
 
@@ -184,8 +196,10 @@ def _since(until: float) -> dict[str, str | int]:
 
 
 def _ended(kind: Ended, until: float) -> Params:
-    seconds: Params = {"seconds": int(until)}
-    return {**seconds, "until": timestamps.at(until)} if kind == "keys" else seconds
+    if kind == "attempts":
+        return {"milliseconds": int(until * 1000)}
+    seconds = int(until)
+    return {"seconds": seconds, "until": timestamps.at(until)} if kind == "keys" else {"seconds": seconds}
 
 
 def _day(until: float) -> str:

@@ -36,6 +36,7 @@ platform = lazy.group(
         "key": Entry(f"{_LOCAL}:key", "Prints the local user's API key."),
         "users": Entry(f"{__name__}:users", "Who may use this platform."),
         "keys": Entry(f"{__name__}:keys", "API keys of this platform."),
+        "gc": Entry("fixieai.cli.platform.retention:gc", "Removes what is old, and what has ended."),
         "rotate-keys": Entry(f"{_KEYS}:rotate", "Makes a new key that signs API keys and query tokens."),
     },
 )

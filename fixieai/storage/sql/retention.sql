@@ -49,6 +49,9 @@ DELETE FROM sessions WHERE id = :session_id AND owner_id = 0
 -- name: count_messages
 SELECT count(*) FROM messages WHERE session_id IN (:session_ids);
 
+-- name: count_embeds
+SELECT count(*), coalesce(sum(size), 0) FROM embeds WHERE session_id IN (:session_ids);
+
 -- name: next_old_query
 SELECT id, session_id FROM queries WHERE id > :after AND id < :first_kept_id ORDER BY id LIMIT 1;
 
@@ -100,6 +103,22 @@ DELETE FROM authorizations WHERE hash IN (
 -- name: count_authorizations
 SELECT count(*) FROM authorizations WHERE expires < :seconds;
 
+-- name: remove_browser_codes
+DELETE FROM browser_codes WHERE hash IN (
+    SELECT hash FROM browser_codes WHERE expires < :seconds LIMIT :limit
+);
+
+-- name: count_browser_codes
+SELECT count(*) FROM browser_codes WHERE expires < :seconds;
+
+-- name: remove_attempts
+DELETE FROM sign_in_attempts WHERE name_hash IN (
+    SELECT name_hash FROM sign_in_attempts WHERE last < :milliseconds LIMIT :limit
+);
+
+-- name: count_attempts
+SELECT count(*) FROM sign_in_attempts WHERE last < :milliseconds;
+
 -- name: remove_invitations
 DELETE FROM invitations WHERE user_id IN (
     SELECT user_id FROM invitations WHERE expires < :seconds LIMIT :limit
@@ -146,8 +165,8 @@ DELETE FROM revisions WHERE id = :id AND is_served = 0 AND NOT EXISTS (
 
 -- name: used_by_embeds
 SELECT content_hash FROM embeds WHERE content_hash IN (:hashes)
-UNION SELECT content_hash FROM content_holds WHERE content_hash IN (:hashes);
+UNION SELECT content_hash FROM content_holds WHERE content_hash IN (:hashes) AND until > :now;
 
 -- name: used_by_revisions
-SELECT package_hash FROM revisions WHERE package_hash IN (:hashes);
-
+SELECT package_hash FROM revisions WHERE package_hash IN (:hashes)
+UNION SELECT package_hash FROM package_holds WHERE package_hash IN (:hashes) AND until > :now;
