@@ -90,6 +90,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """See the module. `with_limits` makes the class to pass as `uvicorn.Config(http=...)`."""
 
     limits = ConnectionLimits()
+    # Of a server that is about to stop: every answer ends its connection.
+    is_leaving = False
 
     def __init__(
         self,
@@ -170,7 +172,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._due += 1
         self.incoming.heads += 1
         self.incoming.enter(Phase.BODY, self.loop.time())
-        if self._is_draining:
+        if self._is_draining or self.is_leaving:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:

@@ -30,12 +30,18 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """
+        """Only begins: uvicorn opens its sockets after this."""
+        self._task = asyncio.create_task(self._run())
+        self._requests.put_nowait({"type": "lifespan.startup"})
+
+    async def started(self) -> None:
+        """Returns when the application has started.
+
         Raises:
             Exception: what the application raised.
         """
-        self._task = asyncio.create_task(self._run())
-        await self._ask(self._task, "lifespan.startup")
+        if self._task is not None:
+            await self._answer(self._task)
 
     async def shutdown(self) -> None:
         """
@@ -43,7 +49,9 @@ class Lifespan:
             Exception: what the application raised.
         """
         if self._task is not None and not self._task.done():
-            await self._ask(self._task, "lifespan.shutdown")
+            self._answered.clear()
+            self._requests.put_nowait({"type": "lifespan.shutdown"})
+            await self._answer(self._task)
             await self._task
 
     async def _run(self) -> None:
@@ -52,9 +60,7 @@ class Lifespan:
         finally:
             self._answered.set()
 
-    async def _ask(self, task: asyncio.Task[None], what: str) -> None:
-        self._answered.clear()
-        self._requests.put_nowait({"type": what})
+    async def _answer(self, task: asyncio.Task[None]) -> None:
         try:
             await self._answered.wait()
         except asyncio.CancelledError:

@@ -6,8 +6,12 @@ run_foreground(app, sock)                      # returns after Ctrl-C or SIGTERM
 with BackgroundServer(app, bind("127.0.0.1", 0)) as server:
     ...server.url
 
-An application whose lifespan yields a state with ON_STOPPING in it, a function without arguments,
-has it called when the server begins to stop: requests in progress then still have the grace time.
+An application whose lifespan yields a state with these in it, functions without arguments, has them
+called on the way to its end:
+
+    ON_DRAINING  SIGTERM came: everything goes on for `drain_seconds`, but each answer ends its connection,
+                 so that clients and load balancers find another server
+    ON_STOPPING  no new connections; requests in progress still have the grace time
 """
 
 import asyncio
@@ -15,12 +19,10 @@ import contextlib
 import dataclasses
 import errno
 import os
-import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Generator, MutableMapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Self
 
 import uvicorn
@@ -30,13 +32,15 @@ from fixieai import errors
 from fixieai.web import open_files
 from fixieai.web.connections import ConnectionLimits, with_limits
 from fixieai.web.lifespan import Lifespan
+from fixieai.web.starting import Starting
+from fixieai.web.stop_signals import StopSignals
 
+ON_DRAINING = "on_draining"
 ON_STOPPING = "on_stopping"
 _BACKLOG = 2048
 _TASKS_BEYOND_CONNECTIONS = 300
 _JOIN_SECONDS = 5.0
 _CANCEL_SECONDS = 2.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,14 @@ class ServerSettings:
         keep_alive_seconds: how long an idle connection stays open; longer than the pools of its
             clients keep theirs, so that it is the client who closes.
         grace_seconds: how long requests in progress may go on after a stop was asked for.
+        drain_seconds: how long it serves on after SIGTERM. Ctrl-C does not wait.
+        probes: paths that are asked while the application starts; other requests wait until it did.
     """
 
     keep_alive_seconds: int = 60
     grace_seconds: int = 10
+    drain_seconds: float = 0.0
+    probes: frozenset[str] = frozenset()
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
@@ -150,9 +158,14 @@ def _ending_quietly(app: ASGIApp) -> ASGIApp:
 class _Server(uvicorn.Server):
     """uvicorn's server, with signals left to us, and nothing left behind."""
 
-    def __init__(self, config: uvicorn.Config, on_accepting: Callable[[], None]) -> None:
-        super().__init__(config)
+    lifespan: Lifespan
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, on_accepting: Callable[[], None]) -> None:
+        """`on_accepting` is called once the application has started."""
+        self._starting = Starting(app, settings.probes)
+        self._settings = settings
         self._on_accepting = on_accepting
+        super().__init__(build_config(self._starting, settings))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -161,6 +174,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(open_files.Complaints())
         await super().startup(sockets)
+        try:
+            await self.lifespan.started()
+        except BaseException:
+            for listening in self.servers:
+                listening.close()
+            raise
+        self._starting.finish(self.lifespan.state)
         self._on_accepting()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -171,11 +191,23 @@ class _Server(uvicorn.Server):
                 sock.close()
             await self._drop_connections()
 
+    def drain(self) -> float:
+        """See `StopSignals`. What has not started has nobody to tell."""
+        if not self._starting.is_done:
+            return 0.0
+        self._tell(ON_DRAINING)
+        # Of this server's connections alone: the class was made for it.
+        self.config.http_protocol_class.is_leaving = True  # type: ignore[attr-defined]
+        return self._settings.drain_seconds
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        on_stopping = self.lifespan.state.get(ON_STOPPING)
-        if on_stopping is not None:
-            on_stopping()
+        self._tell(ON_STOPPING)
         await super().shutdown(sockets)
+
+    def _tell(self, event: str) -> None:
+        callback = self.lifespan.state.get(event)
+        if callback is not None:
+            callback()
 
     async def _drop_connections(self) -> None:
         """What the grace time did not end."""
@@ -198,7 +230,7 @@ class BackgroundServer:
         self._settings = settings
         self._is_settled = threading.Event()  # accepting, or failed
         self._error: BaseException | None = None
-        self._server = _Server(build_config(app, settings), self._is_settled.set)
+        self._server = _Server(app, settings, self._is_settled.set)
         self._thread = threading.Thread(target=self._run, name=f"server {self.url}", daemon=True)
 
     def start(self) -> None:
@@ -265,8 +297,8 @@ def run_foreground(
         Exception: what the application's start-up, its shutdown, or `on_started` raised.
     """
     accepting = asyncio.Event()
-    server = _Server(build_config(app, settings), accepting.set)
-    with asyncio.Runner() as runner, _Signals(server, runner.get_loop(), before_stop) as signals:
+    server = _Server(app, settings, accepting.set)
+    with asyncio.Runner() as runner, StopSignals(server, runner.get_loop(), before_stop) as signals:
         try:
             runner.run(signals.watch(_serve_and_call(server, sock, accepting, on_started)))
         except asyncio.CancelledError:
@@ -318,55 +350,3 @@ def _call_in_thread(callback: Callable[[], None]) -> asyncio.Future[None]:
 
     threading.Thread(target=call, name="on_started", daemon=True).start()
     return done
-
-
-class _Signals:
-    """SIGINT and SIGTERM while a server runs: the first asks it to stop, the second makes it."""
-
-    def __init__(
-        self, server: _Server, loop: asyncio.AbstractEventLoop, before_stop: Callable[[], None] | None
-    ) -> None:
-        self._server = server
-        self._loop = loop
-        self._before_stop = before_stop
-        self._is_asked = False
-        self._task: asyncio.Task[Any] | None = None
-        self._previous: MutableMapping[int, Any] = {}
-        self.exit_code = 0
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
-
-    async def watch(self, serving: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.current_task()
-        await serving
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not (self._is_asked or self._server.should_exit):
-            self._is_asked = True
-            self._ask_to_stop()
-            return
-        self.exit_code = 128 + number
-        self._server.force_exit = True
-        self.__exit__()
-        if self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-
-    def _ask_to_stop(self) -> None:
-        if self._before_stop is None:
-            self._server.should_exit = True
-        else:
-            threading.Thread(target=self._prepare, args=(self._before_stop,), daemon=True).start()
-
-    def _prepare(self, before_stop: Callable[[], None]) -> None:
-        try:
-            before_stop()
-        finally:
-            self._server.should_exit = True
