@@ -22,7 +22,7 @@ async def load_or_create(database: Database, secret: SecretKey) -> SigningKeys:
     """
     first = sealed(signing_keys.new_key(0), secret)
     found = await database.write(rows.ensure, lambda: first)
-    return SigningKeys([_opened(key, secret) for key in found], SharedKeys(database, secret))
+    return SigningKeys([opened(key, secret) for key in found], SharedKeys(database, secret))
 
 
 class SharedKeys:
@@ -35,7 +35,7 @@ class SharedKeys:
         self._secret = secret
 
     async def load(self) -> Sequence[SigningKey]:
-        return [_opened(key, self._secret) for key in await self._database.read(rows.all_keys)]
+        return [opened(key, self._secret) for key in await self._database.read(rows.all_keys)]
 
     async def add(self, key: SigningKey) -> None:
         await self._database.write(rows.add, sealed(key, self._secret))
@@ -46,5 +46,6 @@ def sealed(key: SigningKey, secret: SecretKey) -> SealedKey:
     return SealedKey(key.kid, secret.encrypt(_PURPOSE, signing_keys.text(key)), key.signs_from)
 
 
-def _opened(key: SealedKey, secret: SecretKey) -> SigningKey:
+def opened(key: SealedKey, secret: SecretKey) -> SigningKey:
+    """Raises ConfigurationError when it was encrypted with another secret key."""
     return signing_keys.from_text(secret.decrypt(_PURPOSE, key.sealed))

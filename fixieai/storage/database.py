@@ -93,9 +93,14 @@ async def connect(url: str) -> Database:
         StorageFull: there is no room for it.
         ServiceUnavailable: another program keeps it locked.
     """
-    if urllib.parse.urlsplit(url).scheme in _POSTGRES:
+    if is_postgres(url):
         return await asyncio.to_thread(_open_postgres, url)
     return await asyncio.to_thread(_open_sqlite, sqlite_path(url))
+
+
+def is_postgres(url: str) -> bool:
+    """Whether the URL names a database of a server."""
+    return urllib.parse.urlsplit(url).scheme in _POSTGRES
 
 
 def sqlite_url(path: pathlib.Path) -> str:
