@@ -137,10 +137,10 @@ def test_an_agent_cannot_be_registered_under_what_is_no_handle(http, handle: str
     ],
 )
 def test_an_address_that_cannot_be_an_agents_is_refused_and_not_stored(http, url: str, status: int) -> None:
-    response = http("PUT", "/api/agents/local/elsewhere", json={"url": url})
+    response = http("PUT", "/api/agents/local/never-stored", json={"url": url})
 
     assert response.status_code == status
-    assert http("GET", "/api/agents/local/elsewhere").status_code == 404
+    assert http("GET", "/api/agents/local/never-stored").status_code == 404
 
 
 def test_somebody_elses_agents_answer_as_if_they_did_not_exist(http) -> None:
