@@ -221,9 +221,10 @@ async def _compose(
     deployments = Deployments(stored, settings)
     stack.push_async_callback(deployments.close)
     hosting = Hosting(database, deployments)
+    executor = Executor(database, settings.lease_seconds)
     registry = Registry(database, handshakes, hosting)
     caller.report_to(registry.show_reachability)
-    revisions_of_agents = Revisions(database, handshakes, hosting, settings.deploy_seconds)
+    revisions_of_agents = Revisions(database, handshakes, hosting, executor, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
     usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
     stack.push_async_callback(usage.close)
@@ -245,7 +246,6 @@ async def _compose(
         _embed_reader(settings, embeds, stack),
         settings.limits,
     )
-    executor = Executor(database, settings.lease_seconds)
     runner = QueryRunner(database, services, executor)
     oauth_values = OAuthValues(database, secret)
     conversations = Sessions(database, registry, runner, embeds)

@@ -4,33 +4,33 @@ import asyncio
 import contextlib
 import logging
 import pathlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from fixieai import errors
 from fixieai.platform.deployments.deployments import Deployments
-from fixieai.storage import agents, revisions
+from fixieai.storage import agents, packages, removals, revisions
 from fixieai.storage.agents import Agent
 from fixieai.storage.database import Database
 from fixieai.storage.revisions import Revision, Switch
 
 _logger = logging.getLogger("fixieai.platform")
 _AGENTS_AT_ONCE = 1_000
+_PACKAGES_AT_ONCE = 1_000
 _SECONDS_BEFORE_STARTING = 1.0
+_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class Hosting:
     """What the registry asks of `Deployments`, mostly in the background.
 
-    A package is stored before the revision that has it. So nothing is discarded while one is stored.
+    A package is stored before the revision that has it: a hold on it says that it is needed.
     """
 
     def __init__(self, database: Database, deployments: Deployments) -> None:
         self._database = database
         self.deployments = deployments
         self._tasks: set[asyncio.Task[None]] = set()
-        self._storing = 0
-        self._discarding = asyncio.Lock()
-        self._unneeded: set[str] = set()
 
     async def start(self, agent: Agent, revision: Revision) -> str:
         """The address at which the code of a revision answers.
@@ -77,33 +77,51 @@ class Hosting:
         Raises:
             UnprocessableContent, ContentTooLarge: it cannot be used; the message says why.
         """
-        async with self._discarding:
-            self._storing += 1
+        package_hash = await self.deployments.checked(path, environment)
+        hold_id = await self._hold(package_hash)
         try:
-            package_hash = await self.deployments.store(path, environment)
-            self._unneeded.add(package_hash)
+            await self.deployments.store(path)
             yield package_hash
         finally:
-            self._storing -= 1
-            self.in_background(self._discard())
+            self.in_background(self._let_go(hold_id, package_hash))
+
+    async def _hold(self, package_hash: str) -> int:
+        while True:
+            try:
+                return await self._database.write(packages.hold, package_hash)
+            except removals.BeingRemoved:
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    async def _let_go(self, hold_id: int, package_hash: str) -> None:
+        await self._database.write(packages.let_go, hold_id)
+        await self._discard([package_hash])
 
     def discard(self, package_hashes: Sequence[str]) -> None:
         """Forgets those packages that no revision has any more, in the background."""
-        self._unneeded.update(package_hashes)
-        self.in_background(self._discard())
+        self.in_background(self._discard(package_hashes))
 
-    async def _discard(self) -> None:
-        async with self._discarding:
-            while self._unneeded and not self._storing:
-                package_hash = self._unneeded.pop()
-                if not await self._database.read(revisions.is_package_used, package_hash):
-                    await self.deployments.discard(package_hash)
+    async def _discard(self, package_hashes: Sequence[str]) -> None:
+        for package_hash in package_hashes:
+            began = time.monotonic()
+            if not await self._database.write(packages.begin_removal, package_hash):
+                continue
+            # A process that was asleep meanwhile may be too late: others may have stored the same package.
+            if time.monotonic() - began < removals.SECONDS / 2:
+                await self.deployments.discard(package_hash)
+                await self._database.write(packages.end_removal, package_hash)
+
+    async def catch_up(self) -> None:
+        """Other platforms switch revisions as well: what is no longer current is stopped here too."""
+        running = self.deployments.running()
+        current = await self._database.read(revisions.current_among, sorted(running))
+        self.deployments.catch_up({revision_id: agent.agent_id for revision_id, agent in current.items()})
 
     async def start_all(self) -> None:
         """For the start of a platform: what is current is started, what is left of others is deleted."""
         current = await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE)
         await self.deployments.forget_all_but([_what_runs(agent) for agent in current])
         self.in_background(self._start_soon())
+        self.discard(await self._database.read(packages.perhaps_unused, _PACKAGES_AT_ONCE))
 
     async def _start_soon(self) -> None:
         """A platform answers first, and one that is there for a moment alone starts none."""

@@ -225,7 +225,7 @@ def _update(
     transaction: Transaction, user_id: int, agent_id: str, changes: AgentChanges, place: _Place | None
 ) -> Switch:
     owner, _, handle = agent_id.partition("/")
-    agent = agents.editable(transaction, user_id, owner, handle)
+    agent = agents.locked(transaction, agents.editable(transaction, user_id, owner, handle))
     return _move(transaction, agents.update(transaction, agent, changes), place)
 
 
@@ -241,7 +241,7 @@ def _move(transaction: Transaction, agent: Agent, place: _Place | None) -> Switc
 
 def _greet(transaction: Transaction, agent: Agent, said: Handshake) -> Agent:
     """Keeps what the agent said, unless another revision has become current meanwhile."""
-    now = agents.by_id(transaction, agent.owner_id, agent.id)
+    now = agents.locked(transaction, agent)
     if now.current_revision_id != agent.current_revision_id or now.current_revision_id is None:
         return now
     revisions.set_handshake(transaction, now, now.current_revision_id, said)

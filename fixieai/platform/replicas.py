@@ -11,6 +11,8 @@ from fixieai.platform.services import Platform
 from fixieai.platform.shared_keys import RELOAD_SECONDS
 from fixieai.platform.signing_keys import SigningKeys
 
+# How long the process of a revision that is current no more may go on at other platforms, when idle.
+_CATCH_UP_SECONDS = 2.0
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -27,13 +29,35 @@ async def together(platform: Platform, keys: SigningKeys) -> AsyncIterator[None]
 
     tasks = [asyncio.create_task(_again_and_again(keep_up, RELOAD_SECONDS))]
     if platform.settings.takes_up_work:
-        tasks.append(asyncio.create_task(platform.executor.beat_for_ever(platform.runner)))
+        work = _Work(platform)
+        tasks += [
+            asyncio.create_task(platform.executor.beat_for_ever(work)),
+            asyncio.create_task(_again_and_again(platform.revisions.catch_up, _CATCH_UP_SECONDS)),
+        ]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Work:
+    """What this platform takes over from others that are no longer there. See `executors.Runs`."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._runner = platform.runner
+        self._revisions = platform.revisions
+
+    async def take_over(self) -> None:
+        await self._runner.take_over()
+        await self._revisions.take_over()
+
+    async def end_cancelled(self) -> None:
+        await self._runner.end_cancelled()
+
+    def drop(self) -> None:
+        self._runner.drop()
 
 
 async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float) -> None:

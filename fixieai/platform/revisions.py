@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fixieai import errors
 from fixieai.platform import registry
 from fixieai.platform.auth import Caller
+from fixieai.platform.executors import Executor
 from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.leases import Leases
@@ -24,7 +25,6 @@ _logger = logging.getLogger("fixieai.platform")
 ENVIRONMENTS = ("PYTHON", "NODEJS")
 _MAXIMUM_LABELS = 100
 _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
-_PENDING_AT_ONCE = 1_000
 # A program registers its address while it starts; it need not answer at once.
 _SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5, 3.0)
 _NO_CHANGES = AgentChanges()
@@ -47,11 +47,17 @@ class Revisions:
     """What runs as an agent. Only those who may change the agent learn of its revisions."""
 
     def __init__(
-        self, database: Database, handshakes: Handshakes, hosting: Hosting, deploy_seconds: float
+        self,
+        database: Database,
+        handshakes: Handshakes,
+        hosting: Hosting,
+        executor: Executor,
+        deploy_seconds: float,
     ) -> None:
         self._database = database
         self._handshakes = handshakes
         self._hosting = hosting
+        self._executor = executor
         self._deploy_seconds = deploy_seconds
         self._leases = Leases(database, hosting)
 
@@ -59,9 +65,18 @@ class Revisions:
         """Goes on with what was under way when the platform last stopped."""
         await self._leases.open()
         await self._hosting.start_all()
-        for agent, revision in await self._database.read(revisions.pending, _PENDING_AT_ONCE):
+        await self.take_over()
+
+    async def take_over(self) -> None:
+        """Deploys what a process that is no longer there was about to."""
+        for agent, revision in await self._database.write(revisions.take_pending, self._executor.id):
             caller = Caller(agent.owner_id, agent.owner)
             self._hosting.in_background(self._deploy(caller, agent, revision, makes_current=False))
+
+    async def catch_up(self) -> None:
+        """Learns what other platforms changed: which revisions are current, and whether any are leased."""
+        self._leases.watch()
+        await self._hosting.catch_up()
 
     async def close(self) -> None:
         await self._leases.close()
@@ -111,7 +126,9 @@ class Revisions:
         environment, package = str(new.environment), new.package or pathlib.Path()
         async with self._hosting.stored(package, environment) as package_hash:
             source = Source(environment=environment, package_hash=package_hash, labels=new.labels)
-            revision = await self._database.write(revisions.insert, agent, source, revisions.PENDING)
+            revision = await self._database.write(
+                revisions.insert, agent, source, revisions.PENDING, executor_id=self._executor.id
+            )
         deploying = asyncio.create_task(self._deploy(caller, agent, revision, makes_current=make_current))
         self._hosting.in_background(deploying)
         if not make_current:
@@ -314,7 +331,7 @@ def _until(lease_seconds: int) -> int:
 def _insert(
     transaction: Transaction, agent: Agent, source: Source, said: Handshake, makes_current: bool
 ) -> tuple[Revision, Switch]:
-    agent = agents.by_id(transaction, agent.owner_id, agent.id)
+    agent = agents.locked(transaction, agent)
     revision = revisions.insert(transaction, agent, source, revisions.READY, said)
     return _made_current(transaction, agent, revision, makes_current)
 
@@ -322,7 +339,7 @@ def _insert(
 def _end(
     transaction: Transaction, agent: Agent, revision: Revision, said: Handshake, makes_current: bool
 ) -> tuple[Revision, Switch]:
-    agent = agents.by_id(transaction, agent.owner_id, agent.id)
+    agent = agents.locked(transaction, agent)
     revision = revisions.end_deployment(transaction, agent, revision.id, said, None)
     current = revisions.find(transaction, agent, agent.current_revision_id)
     if not makes_current or current is None or current.id < revision.id:

@@ -211,6 +211,16 @@ def by_id(transaction: Transaction, owner_id: int, agent_id: int) -> Agent:
     return _agent(row)
 
 
+def locked(transaction: Transaction, agent: Agent) -> Agent:
+    """The agent as it is now. Until the transaction ends nobody else changes it.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    transaction.execute(_SQL["lock"], {"id": agent.id})
+    return by_id(transaction, agent.owner_id, agent.id)
+
+
 def page(transaction: Transaction, viewer_id: int, after: str | None, limit: int) -> list[Agent]:
     """The agents that the viewer may see, the oldest first; `after` is the id of the last one seen.
 

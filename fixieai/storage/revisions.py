@@ -71,11 +71,16 @@ class Switch:
 
 
 def insert(
-    transaction: Transaction, agent: Agent, new: Source, status: str, said: Handshake | None = None
+    transaction: Transaction,
+    agent: Agent,
+    new: Source,
+    status: str,
+    said: Handshake | None = None,
+    executor_id: str | None = None,
 ) -> Revision:
-    """A new revision, not current."""
-    revision_id = _insert(transaction, agent, new, {"status": status, **_said(said or _NOTHING_SAID)})
-    return get(transaction, agent, revision_id)
+    """A new revision, not current. `executor_id`: who deploys it, if it is pending."""
+    others: Params = {"status": status, "executor_id": executor_id, **_said(said or _NOTHING_SAID)}
+    return get(transaction, agent, _insert(transaction, agent, new, others))
 
 
 def _insert(transaction: Transaction, agent: Agent, new: Source, others: Params) -> int:
@@ -90,6 +95,7 @@ def _insert(transaction: Transaction, agent: Agent, new: Source, others: Params)
         "is_served": 0,
         "former_revision_id": None,
         "lease_until": None,
+        "executor_id": None,
         "now": timestamps.now(),
         **others,
     }
@@ -158,7 +164,7 @@ def make_current(
         NotFound: the agent is gone.
         Conflict: the revision is not ready.
     """
-    before = agents.by_id(transaction, agent.owner_id, agent.id)
+    before = agents.locked(transaction, agent)
     if revision is None:
         return Switch(before, agents.set_current(transaction, before, Current()))
     if revision.status != READY:
@@ -194,7 +200,9 @@ def set_handshake(transaction: Transaction, agent: Agent, revision_id: int, said
 def end_deployment(
     transaction: Transaction, agent: Agent, revision_id: int, said: Handshake | None, problem: str | None
 ) -> Revision:
-    """The revision is ready, with what it said; or it failed, with the problem.
+    """The pending revision is ready, with what it said; or it failed, with the problem.
+
+    Should two processes have deployed it, it is as the first one says.
 
     Raises:
         NotFound: it is gone, or its agent.
@@ -215,11 +223,15 @@ def delete(transaction: Transaction, agent: Agent, revision: Revision) -> Switch
 
     An agent whose current revision it was otherwise is not running then.
     """
-    before = agents.by_id(transaction, agent.owner_id, agent.id)
+    before = agents.locked(transaction, agent)
     transaction.execute(_SQL["delete"], {**_of(agent), "id": revision.id})
+    return _deleted(transaction, before, revision)
+
+
+def _deleted(transaction: Transaction, before: Agent, revision: Revision) -> Switch:
     if before.current_revision_id != revision.id:
         return Switch(before, before)
-    former = find(transaction, agent, revision.former_revision_id) if revision.is_served else None
+    former = find(transaction, before, revision.former_revision_id) if revision.is_served else None
     return make_current(transaction, before, former)
 
 
@@ -264,11 +276,17 @@ def restore_expired(transaction: Transaction, now: int, limit: int) -> list[Swit
     """Agents whose served revision outlived its lease go back to what was current before."""
     switches = []
     for owner_id, agent_id in transaction.rows(_SQL["expired"], {"now": now, "limit": limit}):
-        agent = agents.by_id(transaction, owner_id, agent_id)
+        agent = agents.locked(transaction, agents.by_id(transaction, owner_id, agent_id))
         revision = served(transaction, agent)
-        if revision is not None:
-            switches.append(delete(transaction, agent, revision))
+        # Its program may have renewed the lease meanwhile, or another process ended it.
+        if revision is not None and _delete_expired(transaction, revision, now):
+            switches.append(_deleted(transaction, agent, revision))
     return switches
+
+
+def _delete_expired(transaction: Transaction, revision: Revision, now: int) -> bool:
+    params: Params = {"id": revision.id, "agent_id": revision.agent_id, "now": now}
+    return transaction.execute(_SQL["delete_expired"], params) > 0
 
 
 def next_expiry(transaction: Transaction) -> int | None:
@@ -282,13 +300,25 @@ def extend_leases(transaction: Transaction, until: int) -> None:
     transaction.execute(_SQL["extend_leases"], {"until": until})
 
 
-def pending(transaction: Transaction, limit: int) -> list[tuple[Agent, Revision]]:
-    """Revisions that are being deployed. For the start of a platform."""
+def take_pending(transaction: Transaction, executor_id: str) -> list[tuple[Agent, Revision]]:
+    """Gives the executor every pending revision whose own executor is no longer there."""
     found = []
-    for owner_id, agent_id, revision_id in transaction.rows(_SQL["pending"], {"after": 0, "limit": limit}):
-        agent = agents.by_id(transaction, owner_id, agent_id)
-        found.append((agent, get(transaction, agent, revision_id)))
+    for (revision_id,) in transaction.rows(_SQL["take_pending"], {"executor_id": executor_id}):
+        for owner_id, agent_id in transaction.rows(_SQL["owner"], {"id": revision_id}):
+            agent = agents.by_id(transaction, owner_id, agent_id)
+            found.append((agent, get(transaction, agent, revision_id)))
     return found
+
+
+def current_among(transaction: Transaction, revision_ids: Sequence[int]) -> dict[int, Agent]:
+    """Those of the revisions that are current, and of which agents."""
+    if not revision_ids:
+        return {}
+    sql, listed = statements.with_list(_SQL["current_among"], "revision_ids", revision_ids)
+    return {
+        revision_id: agents.by_id(transaction, owner_id, agent_id)
+        for revision_id, owner_id, agent_id in transaction.rows(sql, listed)
+    }
 
 
 def managed(transaction: Transaction, after: int, limit: int) -> list[Agent]:
@@ -300,10 +330,6 @@ def managed(transaction: Transaction, after: int, limit: int) -> list[Agent]:
 def packages(transaction: Transaction, agent: Agent) -> list[str]:
     """The hashes of the packages of the agent's revisions."""
     return [str(package_hash) for (package_hash,) in transaction.rows(_SQL["packages"], _of(agent))]
-
-
-def is_package_used(transaction: Transaction, package_hash: str) -> bool:
-    return transaction.row(_SQL["package_is_used"], {"package_hash": package_hash}) is not None
 
 
 def _of(agent: Agent) -> Params:

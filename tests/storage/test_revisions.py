@@ -1,11 +1,12 @@
 """Revisions in the database: what is current, what is served, leases, and whose they are."""
 
 import sqlite3
+import time
 
 import pytest
 
 from fixieai import errors
-from fixieai.storage import agents, organizations, revisions
+from fixieai.storage import agents, executors, organizations, packages, removals, revisions
 from fixieai.storage.agents import Agent, AgentChanges, Handshake
 from fixieai.storage.revisions import Revision, Served, Source
 from fixieai.storage.transaction import Transaction
@@ -47,14 +48,14 @@ def test_code_is_current_when_it_is_ready_and_never_when_it_failed(
     broken = revisions.end_deployment(transaction, dice, broken.id, None, "It printed nothing.")
     with pytest.raises(errors.Conflict, match="It printed nothing"):
         revisions.make_current(transaction, dice, broken)
-    assert [revision.id for _, revision in revisions.pending(transaction, 10)] == [code.id]
+    assert [revision.id for _, revision in revisions.take_pending(transaction, "one")] == [code.id]
     code = revisions.end_deployment(transaction, dice, code.id, SAID, None)
     after = revisions.make_current(transaction, dice, code).after
     assert (after.url, after.environment, after.package_hash, after.type) == (
         None, "PYTHON", "ab", "standalone",
     )  # fmt: skip
     assert revisions.managed(transaction, 0, 10) == [after]
-    assert revisions.pending(transaction, 10) == []
+    assert revisions.take_pending(transaction, "one") == []
 
 
 def test_a_served_revision_gives_way_to_what_was_current_before(
@@ -134,11 +135,58 @@ def test_a_revision_of_another_agent_does_not_exist(transaction: Transaction, an
         revisions.get(transaction, theirs, revision.id)
 
 
-def test_a_package_is_used_while_any_revision_has_it(transaction: Transaction, dice: Agent) -> None:
+def test_a_package_is_needed_while_any_revision_has_it(transaction: Transaction, dice: Agent) -> None:
     one, two = _code(transaction, dice, "ab"), _code(transaction, dice, "ab")
     _code(transaction, dice, "cd")
     assert sorted(revisions.packages(transaction, dice)) == ["ab", "cd"]
     revisions.delete(transaction, dice, one)
-    assert revisions.is_package_used(transaction, "ab")
+    assert not packages.begin_removal(transaction, "ab")
     revisions.delete(transaction, dice, two)
-    assert not revisions.is_package_used(transaction, "ab")
+    assert packages.begin_removal(transaction, "ab")
+
+
+def test_a_package_is_needed_while_it_is_about_to_be_a_revisions(
+    transaction: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_id, forgotten = packages.hold(transaction, "ab"), packages.hold(transaction, "cd")
+    assert not packages.begin_removal(transaction, "ab")
+    packages.let_go(transaction, hold_id)
+    assert packages.perhaps_unused(transaction, 10) == ["ab"]
+    assert packages.begin_removal(transaction, "ab")
+    with pytest.raises(removals.BeingRemoved):
+        packages.hold(transaction, "ab")
+    packages.end_removal(transaction, "ab")
+    packages.let_go(transaction, packages.hold(transaction, "ab"))
+
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 901)
+    assert forgotten
+    assert sorted(packages.perhaps_unused(transaction, 10)) == ["ab", "cd"]
+
+
+def test_a_pending_revision_is_deployed_by_one_and_then_by_whoever_is_there(
+    transaction: Transaction, dice: Agent
+) -> None:
+    for executor_id in ("one", "two"):
+        executors.add(transaction, executor_id)
+    source = Source(environment="PYTHON", package_hash="ab")
+    revision = revisions.insert(transaction, dice, source, revisions.PENDING, executor_id="one")
+    assert revisions.take_pending(transaction, "two") == []
+    executors.remove(transaction, "one", 0)
+    assert [each.id for _, each in revisions.take_pending(transaction, "two")] == [revision.id]
+    assert revisions.take_pending(transaction, "two") == []
+
+
+def test_the_first_who_says_how_a_deployment_ended_is_believed(transaction: Transaction, dice: Agent) -> None:
+    code = _code(transaction, dice)
+    revisions.end_deployment(transaction, dice, code.id, SAID, None)
+    assert revisions.end_deployment(transaction, dice, code.id, None, "No.").status == revisions.READY
+
+
+def test_what_is_current_is_told_from_what_was(transaction: Transaction, dice: Agent) -> None:
+    one, two = _external(transaction, dice), _external(transaction, dice)
+    revisions.make_current(transaction, dice, one)
+    revisions.make_current(transaction, dice, two)
+    found = revisions.current_among(transaction, [one.id, two.id, 7])
+    assert {revision_id: agent.agent_id for revision_id, agent in found.items()} == {two.id: dice.agent_id}
+    assert revisions.current_among(transaction, []) == {}

@@ -1,6 +1,6 @@
 """Uploaded packages as running agents: one process for each revision that is current, or still in use.
 
-    package_hash = await deployments.store(path, "PYTHON")
+    package_hash = await deployments.store(path)
     url = await deployments.start(revision_id, "local/dice", package_hash, "PYTHON")
 
 A revision that is no longer current is retired: it runs until the last query that began with it has
@@ -9,11 +9,12 @@ ended. Whichever revision a query needs runs, or is started again from the store
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import pathlib
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
 from fixieai import errors
 from fixieai.platform.deployments import launching, logs, packages
@@ -61,18 +62,24 @@ class Deployments:
         self._holders: Counter[tuple[int, str]] = Counter()
         self._retired: set[int] = set()
         self._unneeded: set[Deployment] = set()
+        # What was current, as others say or a query found.
+        self._wanted: set[int] = set()
         self._turn = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    async def store(self, path: pathlib.Path, environment: str) -> str:
-        """Checks a package and keeps it; its hash.
+    async def checked(self, path: pathlib.Path, environment: str) -> str:
+        """The hash of a package that can be used.
 
         Raises:
-            UnprocessableContent, ContentTooLarge: it cannot be used; the message says why.
+            UnprocessableContent, ContentTooLarge: it cannot be; the message says why.
         """
         checked = launching.check_machine(environment)
         await asyncio.to_thread(packages.check, path, checked)
+        return await asyncio.to_thread(_hash, path)
+
+    async def store(self, path: pathlib.Path) -> str:
+        """Keeps a package; its hash."""
         return await self._blobs.put(path)
 
     async def discard(self, package_hash: str) -> None:
@@ -110,6 +117,7 @@ class Deployments:
         if deployed is None or _may_be_tried_again(deployed):
             deployed = self._begin(deployment)
         deployed.last_use = time.monotonic()
+        self._wanted.add(revision_id)
         try:
             return await deployed.url()
         except NotRunning as error:
@@ -133,9 +141,30 @@ class Deployments:
 
     async def retire(self, revision_id: int) -> None:
         """The revision is no longer current: its process is stopped when no query needs it. Does not wait."""
+        self._retire(revision_id)
+
+    def _retire(self, revision_id: int) -> None:
         self._retired.add(revision_id)
         self._unneeded.update(each for each in self._deployed if each.revision_id == revision_id)
         self._in_background(self._stop_unneeded())
+
+    def running(self) -> set[int]:
+        """The revisions that run here, or are about to."""
+        return {deployment.revision_id for deployment in self._deployed}
+
+    def catch_up(self, current: Mapping[int, str]) -> None:
+        """Keeps what is current, by revision its agent's id, and retires what was and is no longer."""
+        for revision_id in self._retired & current.keys():
+            self._retired.discard(revision_id)
+            self._unneeded -= {
+                each
+                for each in self._unneeded
+                if each.revision_id == revision_id and each.agent_id == current[revision_id]
+            }
+        running = self.running()
+        for revision_id in (self._wanted & running) - current.keys() - self._retired:
+            self._retire(revision_id)
+        self._wanted = (self._wanted | current.keys()) & running
 
     async def logs(self, revision_id: int, limit: int) -> list[str]:
         """The newest lines that the revision's program printed, with their times."""
@@ -241,6 +270,11 @@ class Deployments:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _hash(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _may_be_tried_again(deployed: DeployedRevision) -> bool:

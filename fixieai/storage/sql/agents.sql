@@ -128,6 +128,9 @@ UPDATE agents SET
     modified = :now
 WHERE id = :id AND owner_id = :owner_id;
 
+-- name: lock
+UPDATE agents SET modified = modified WHERE id = :id;
+
 -- name: set_current
 UPDATE agents SET
     current_revision_id = :revision_id, url = :url, environment = :environment, package_hash = :package_hash,

@@ -1,10 +1,10 @@
 -- name: insert
 INSERT INTO revisions (
     id, agent_id, url, environment, package_hash, status, type, metadata, queries, labels, is_served,
-    former_revision_id, lease_until, created
+    former_revision_id, lease_until, created, executor_id
 ) VALUES (
     :id, :agent_id, :url, :environment, :package_hash, :status, :type, :metadata, :queries, :labels, :is_served,
-    :former_revision_id, :lease_until, :now
+    :former_revision_id, :lease_until, :now, :executor_id
 );
 
 -- name: get
@@ -63,7 +63,7 @@ SELECT type, metadata, queries FROM revisions WHERE id = :id AND agent_id = :age
 UPDATE revisions SET
     status = :status, problem = :problem, type = coalesce(:type, type),
     metadata = coalesce(:metadata, metadata), queries = coalesce(:queries, queries)
-WHERE id = :id AND agent_id = :agent_id;
+WHERE id = :id AND agent_id = :agent_id AND status = 'pending';
 
 -- name: set_handshake
 UPDATE revisions SET type = :type, metadata = :metadata, queries = :queries
@@ -85,6 +85,9 @@ WHERE agent_id = :agent_id AND is_served = 1 AND url = :url;
 -- name: delete
 DELETE FROM revisions WHERE id = :id AND agent_id = :agent_id;
 
+-- name: delete_expired
+DELETE FROM revisions WHERE id = :id AND agent_id = :agent_id AND lease_until <= :now;
+
 -- name: expired
 SELECT owner_id, agents.id
 FROM revisions JOIN agents ON agents.id = agent_id
@@ -96,16 +99,21 @@ SELECT min(lease_until) FROM revisions WHERE lease_until IS NOT NULL;
 -- name: extend_leases
 UPDATE revisions SET lease_until = :until WHERE lease_until < :until;
 
--- name: pending
-SELECT owner_id, agents.id, revisions.id
+-- name: take_pending
+UPDATE revisions SET executor_id = :executor_id
+WHERE status = 'pending' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
+RETURNING id;
+
+-- name: owner
+SELECT owner_id, agents.id FROM revisions JOIN agents ON agents.id = agent_id WHERE revisions.id = :id;
+
+-- name: current_among
+SELECT revisions.id, owner_id, agents.id
 FROM revisions JOIN agents ON agents.id = agent_id
-WHERE revisions.status = 'pending' AND revisions.id > :after ORDER BY revisions.id LIMIT :limit;
+WHERE revisions.id IN (:revision_ids) AND current_revision_id = revisions.id;
 
 -- name: managed
 SELECT owner_id, id FROM agents WHERE environment IS NOT NULL AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: packages
 SELECT DISTINCT package_hash FROM revisions WHERE agent_id = :agent_id AND package_hash IS NOT NULL;
-
--- name: package_is_used
-SELECT 1 FROM revisions WHERE package_hash = :package_hash LIMIT 1;

@@ -63,7 +63,8 @@ class Hosted:
     async def store(self, files: Mapping[str, str | bytes], environment: str = "PYTHON") -> str:
         self._stored += 1
         path = write_package(self.home / f"package-{self._stored}.tar.gz", files)
-        return await self.deployments.store(path, environment)
+        await self.deployments.checked(path, environment)
+        return await self.deployments.store(path)
 
     async def log(self, revision_id: int = 1) -> str:
         return "\n".join(await self.deployments.logs(revision_id, 1_000))

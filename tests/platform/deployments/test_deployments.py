@@ -337,6 +337,34 @@ async def test_a_query_that_comes_late_to_a_retired_revision_is_served_and_then_
     await becomes_true(lambda: not hosted.processes)
 
 
+async def test_what_other_platforms_made_current_is_kept_and_what_they_replaced_stops(host) -> None:
+    hosted = host()
+    package_hash = await hosted.store(main())
+    await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
+    hosted.deployments.catch_up({1: "local/agent"})
+
+    with hosted.deployments.hold(1, "local/agent"):
+        hosted.deployments.catch_up({})  # another is current, while a query still needs this one
+        url = await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
+        await asyncio.sleep(1.5)
+        assert (await get(url)).text == "ok"
+        hosted.deployments.catch_up({1: "local/agent"})  # and this one is again
+    await asyncio.sleep(1.5)
+    assert hosted.processes
+
+    hosted.deployments.catch_up({})
+    await becomes_true(lambda: not hosted.processes)
+    assert hosted.deployments.running() == set()
+
+
+async def test_what_is_started_to_become_current_is_left_alone(host) -> None:
+    hosted = host()
+    await hosted.start(main())
+    hosted.deployments.catch_up({})
+    await asyncio.sleep(1.5)
+    assert hosted.processes
+
+
 async def test_a_revision_that_is_current_again_while_it_is_being_stopped_runs(host) -> None:
     hosted = host(grace=2.0)
     package_hash = await hosted.store(main("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"))
