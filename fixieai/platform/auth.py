@@ -63,7 +63,11 @@ class QueryCaller:
 
 
 class Auth:
-    """Issues and verifies both kinds of token. What was verified is remembered until it expires."""
+    """Issues and verifies both kinds of token.
+
+    What was verified is remembered for five seconds: so long it may take until a key that was revoked at
+    one platform of a database ends at the others.
+    """
 
     def __init__(self, database: Database, keys: signing_keys.SigningKeys) -> None:
         self._database = database
@@ -189,8 +193,9 @@ class Auth:
         Raises:
             InvalidCredential: it is not a query token of this platform, or has expired.
         """
+        now = time.time()
         known = self._query_callers.get(token)
-        if known is not None and known[1] > time.time():
+        if known is not None and now < known[1] <= now + _REVOCATION_SECONDS:
             return known[0]
         audience = constants.FIXIE_AGENT_API_AUDIENCES[0]
         claims = self._keys.verify(
@@ -203,7 +208,8 @@ class Auth:
         person = Caller(user.id, user.username, user.time_zone)
         caller = QueryCaller(person, str(claims["aid"]), str(claims.get("sid", "")))
         if forgotten_before == self._times_forgotten:
-            _remember(self._query_callers, token, (caller, float(claims["exp"])))
+            until = min(float(claims["exp"]), now + _REVOCATION_SECONDS)
+            _remember(self._query_callers, token, (caller, until))
         return caller
 
 
