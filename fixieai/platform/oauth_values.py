@@ -77,6 +77,15 @@ class OAuthValues:
         return self._secret_key.mac(_STATES, state.encode("utf-8", "surrogatepass")).hex()
 
 
+def is_readable(secret_key: SecretKey, sealed: str) -> bool:
+    """Whether a stored value was encrypted with this key."""
+    try:
+        secret_key.decrypt(_VALUES, sealed)
+    except errors.ConfigurationError:
+        return False
+    return True
+
+
 def _state(value: str) -> str | None:
     state = json.loads(value)
     return state if isinstance(state, str) and 0 < len(state) <= LONGEST_STATE else None

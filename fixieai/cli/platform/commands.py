@@ -6,6 +6,7 @@ from fixieai.cli.lazy import Entry
 _LOCAL = "fixieai.cli.platform.local"
 _USERS = "fixieai.cli.platform.users"
 _KEYS = "fixieai.cli.platform.keys"
+_BACKUPS = "fixieai.cli.platform.backups"
 
 users = lazy.group(
     "users",
@@ -37,6 +38,9 @@ platform = lazy.group(
         "users": Entry(f"{__name__}:users", "Who may use this platform."),
         "keys": Entry(f"{__name__}:keys", "API keys of this platform."),
         "gc": Entry("fixieai.cli.platform.retention:gc", "Removes what is old, and what has ended."),
+        "backup": Entry(f"{_BACKUPS}:backup", "Writes all that the platform keeps to one file."),
+        "restore": Entry(f"{_BACKUPS}:restore", "Makes a new home of a backup."),
+        "check": Entry(f"{_BACKUPS}:check", "Looks whether everything is there and whole."),
         "rotate-keys": Entry(f"{_KEYS}:rotate", "Makes a new key that signs API keys and query tokens."),
     },
 )
