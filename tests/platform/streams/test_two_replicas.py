@@ -1,0 +1,144 @@
+"""A session is watched, cancelled and queued in through any replica, whichever one answers its query."""
+
+import statistics
+import time
+
+import pytest
+
+ANSWER = "Once upon a time"
+PIECES = ("Once", "Once upon", ANSWER)
+TURN = [("message", 1, "Tell"), ("message", 2, ANSWER)]
+
+
+def test_an_answer_is_seen_as_it_is_written_elsewhere(replicas, watching) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.ask_later(replicas.one, session)
+        assert stream.next() == TURN[0]
+        for piece in PIECES:
+            replicas.teller.say(piece)
+            assert stream.next() == ("partial", None, piece)
+        replicas.teller.say(None)
+
+        assert stream.next() == TURN[1]
+
+
+def test_what_is_written_elsewhere_arrives_within_milliseconds(replicas, watching) -> None:
+    session = replicas.session()
+    with watching(replicas.one, session) as near, watching(replicas.two, session) as far:
+        replicas.ask_later(replicas.one, session)
+        assert near.next() == far.next() == TURN[0]
+        for number in range(40):
+            replicas.teller.say(f"piece {number}")
+            assert near.next() == far.next() == ("partial", None, f"piece {number}")
+        replicas.teller.say(None)
+        far.until_message("piece 39")
+    later = [1e3 * (far.times[n] - near.times[n]) for n in range(1, 41)]
+
+    print(f"later than at the replica that answers: median {statistics.median(later):.2f} ms")
+    assert statistics.median(later) < 50
+
+
+def test_a_client_that_drops_at_every_event_and_goes_to_the_other_replica_has_each_message_once(
+    replicas, watching
+) -> None:
+    session = replicas.session()
+    asked = [f"Tell {number}" for number in range(6)]
+    seen: list[tuple[str, int, str]] = []
+    for number, question in enumerate(asked):
+        replicas.ask_later((replicas.one, replicas.two)[number % 2], session, question)
+        replicas.teller.say("Story", f"Story {number}", None)
+        while len(seen) < 2 * number + 2:
+            turn = (replicas.one, replicas.two)[len(seen) % 2]
+            with watching(turn, session, len(seen)) as stream:
+                kind, position, text = stream.next()
+            seen += [(kind, position, text)] if position else []
+
+    told = [text for number, question in enumerate(asked) for text in (question, f"Story {number}")]
+    assert seen == [("message", position, text) for position, text in enumerate(told, 1)]
+    for replica in (replicas.one, replicas.two):
+        for after in range(len(told)):
+            with watching(replica, session, after) as stream:
+                assert stream.until_message("Story 5") == seen[after:]
+
+
+@pytest.mark.parametrize("text", ["x" * 20_000, "\U0001f600" * 5_000])
+def test_a_partial_answer_too_long_to_tell_is_seen_elsewhere_when_it_is_whole(
+    replicas, watching, text: str
+) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.ask_later(replicas.one, session)
+        replicas.teller.say(text, None)
+        assert [event[0] for event in stream.until_message(text)] == ["message", "message"]
+
+
+def test_who_comes_in_the_middle_sees_the_rest_of_it(replicas, watching) -> None:
+    session = replicas.session()
+    replicas.teller.say("Once")
+    replicas.ask_later(replicas.one, session)
+    assert replicas.teller.asked.acquire(timeout=20)
+    with watching(replicas.two, session) as stream:
+        assert stream.next() == TURN[0]
+        time.sleep(0.2)
+        replicas.teller.say("Once upon")
+        assert stream.next() == ("partial", None, "Once upon")
+        replicas.teller.say(ANSWER, None)
+
+        assert stream.until_message(ANSWER)[-1] == TURN[1]
+
+
+def test_a_query_is_cancelled_through_any_replica_at_once(replicas, watching) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.ask_later(replicas.one, session)
+        assert replicas.teller.asked.acquire(timeout=20)
+        began = time.monotonic()
+        replicas.two.call("POST", f"/api/sessions/{session}/cancel")
+        stream.until_message("This query was cancelled.")
+
+    replicas.teller.say(None)
+    assert time.monotonic() - began < 1
+    queries = replicas.two.call("GET", f"/api/sessions/{session}/messages")["messages"]
+    assert [message["type"] for message in queries] == ["query", "response"]
+
+
+def test_a_query_waits_for_that_of_the_other_replica_and_begins_as_soon_as_it_ends(
+    replicas, watching
+) -> None:
+    session = replicas.session()
+    with watching(replicas.one, session) as stream:
+        replicas.ask_later(replicas.one, session, "first")
+        assert replicas.teller.asked.acquire(timeout=20)
+        replicas.ask_later(replicas.two, session, "second")
+        time.sleep(0.5)
+        assert stream.seen == [("message", 1, "first")]
+        replicas.teller.say("answer one", None)
+        stream.until_message("answer one")
+        answered = stream.times[-1]
+        replicas.teller.say("answer two", None)
+        stream.until_message("answer two")
+        began = stream.times[stream.seen.index(("message", 3, "second"))]
+
+    assert [text for _, _, text in stream.messages()] == ["first", "answer one", "second", "answer two"]
+    assert began - answered < 0.5
+
+
+def test_the_stream_of_a_session_that_is_deleted_elsewhere_ends_at_once(replicas, watching) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.one.call("DELETE", f"/api/sessions/{session}")
+        assert stream.has_ended.wait(2)
+
+
+def test_after_an_outage_of_the_database_streams_go_on(replicas, watching, postgres_server) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        postgres_server.stop()
+        time.sleep(0.3)
+        postgres_server.start()
+        replicas.ask_later(replicas.one, session)
+        replicas.teller.say(ANSWER, None)
+        stream.until_message(ANSWER)
+
+    assert stream.messages() == TURN
