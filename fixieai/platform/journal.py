@@ -200,16 +200,22 @@ class Journal:
 
     async def _append(self, message: NewMessage, event: Event) -> None:
         """A thought waits for what it leads to: nothing happens in between, and a commit is saved."""
-        place = self._placed()
+        self._placed()
         self._unstored.append((message, event))
         self._recorded += 1
         if message.type != LineKind.THOUGHT:
-            # Not tried again by `finish`: a write goes on when its caller is cancelled.
-            lines, self._unstored = self._unstored, []
-            new = [message for message, _ in lines]
-            with self._taken_spent() as spent:
-                await self._database.write(_append_all, place, new, spent)
-            self._publish(lines)
+            await self.store_thoughts()
+
+    async def store_thoughts(self) -> None:
+        """What waits is stored: thoughts led to nothing, and the model is called again."""
+        if not self._unstored:
+            return
+        # Not tried again by `finish`: a write goes on when its caller is cancelled.
+        lines, self._unstored = self._unstored, []
+        new = [message for message, _ in lines]
+        with self._taken_spent() as spent:
+            await self._database.write(_append_all, self._placed(), new, spent)
+        self._publish(lines)
 
     @contextlib.contextmanager
     def _taken_spent(self) -> Iterator[list[Spent]]:

@@ -91,8 +91,8 @@ class _Turn:
     def run(self, done: Sequence[Line]) -> Generator[Effect, Reply, Line]:
         unanswered = self._go_to_the_end_of(done)
         if unanswered is not None:
-            yield from self._call_and_record(unanswered, Message(unanswered.text, dict(unanswered.embeds)))
-        taken = sum(line.kind in SAYS for line in done) + (unanswered is not None)
+            yield from self._call_and_record(unanswered)
+        taken = sum(line.kind in SAYS for line in done) + (unanswered is not None) + self._without_action
         for _ in range(self._limits.steps - taken):
             step = yield from self._ask_model()
             for thought in step.thoughts:
@@ -137,33 +137,39 @@ class _Turn:
             elif line.kind in _REQUESTS:
                 unanswered = line
                 self._problems += bool(self._unknown(line))
+        # What led to nothing more was all that the model wrote.
+        self._without_action = int(bool(done) and done[-1].kind is LineKind.THOUGHT)
         return unanswered
 
     def _act(self, action: Line, problem: str) -> Generator[Effect, Reply, None]:
         """Calls what the model asked for, or tells it why not, and records both."""
-        message = Message(self._query.text, dict(self._query.embeds))
-        if action.kind not in SAYS:
-            action = yield from self._record(self._with_embeds(action))
-            message = Message(action.text, dict(action.embeds))
-        problem = problem or self._unknown(action)
+        request = yield from self._record(self._request(action))
+        problem = problem or self._unknown(request)
         if problem:
             self._count_problem(problem)
-        yield from self._call_and_record(action, message, problem)
+        yield from self._call_and_record(request, problem)
 
-    def _call_and_record(
-        self, action: Line, message: Message, problem: str = ""
-    ) -> Generator[Effect, Reply, None]:
-        problem = problem or self._unknown(action)
+    def _request(self, action: Line) -> Line:
+        """A model that begins a reply itself asks with the person's words. What it asks is recorded
+        like any request: a query that is cut off during the call knows that the model has spoken.
+        """
+        if action.kind not in SAYS:
+            return self._with_embeds(action)
+        kind = LineKind.ASK_AGENT if action.kind in _AGENT_LINES else LineKind.ASK_FUNC
+        return Line(kind, self._query.text, action.name, self._query.embeds)
+
+    def _call_and_record(self, request: Line, problem: str = "") -> Generator[Effect, Reply, None]:
+        problem = problem or self._unknown(request)
         if problem:
             reply = Message(problem)
         else:
-            reply = yield from self._call(action, message)
-        kind = LineKind.AGENT_SAYS if action.kind in _AGENT_LINES else LineKind.FUNC_SAYS
-        yield from self._record(Line(kind, reply.text, action.name, reply.embeds))
+            reply = yield from self._call(request)
+        kind = LineKind.AGENT_SAYS if request.kind in _AGENT_LINES else LineKind.FUNC_SAYS
+        yield from self._record(Line(kind, reply.text, request.name, reply.embeds))
 
-    def _call(self, action: Line, message: Message) -> Generator[Effect, Reply, Message]:
-        is_agent = action.kind in _AGENT_LINES
-        reply = yield CallAgent(action.name, message) if is_agent else CallFunc(action.name, message)
+    def _call(self, request: Line) -> Generator[Effect, Reply, Message]:
+        is_agent, message = request.kind in _AGENT_LINES, Message(request.text, dict(request.embeds))
+        reply = yield CallAgent(request.name, message) if is_agent else CallFunc(request.name, message)
         if not isinstance(reply, Message):
             raise TypeError(f"a call needs a Message, got {type(reply).__name__}")
         text = storable(reply.text)

@@ -89,7 +89,7 @@ def test_text_from_outside_adds_no_line_to_a_text_prompt(play, dice, said, embed
     prompts = play(dice, _TEXT_SCRIPT, Message(said, embeds), query=query, history=history).prompts
     examples = [line.kind for few_shot in dice.few_shots for line in few_shot]
     conversation = [line.kind for line in (*history, query)]
-    spoken = [LineKind.THOUGHT, LineKind.ASK_FUNC, LineKind.FUNC_SAYS, LineKind.FUNC_SAYS]
+    spoken = [LineKind.THOUGHT, *(2 * [LineKind.ASK_FUNC, LineKind.FUNC_SAYS])]
     assert [line.kind for line in few_shots.parse(prompts[0].text)] == examples + conversation
     assert [line.kind for line in few_shots.parse(prompts[2].text)] == examples + conversation + spoken
     assert len(prompts[0].text.splitlines()) == len(prompts[0].text.split("\n")) - 1

@@ -39,7 +39,8 @@ def test_a_reply_that_the_model_begins_to_invent_is_called_with_the_persons_word
     query = Line(LineKind.QUERY, "Roll #1", embeds={"1": embed})
     played = play(dice, ["Thought: now\nFunc[roll] says: 7\nA: 7", "A: ok"], rendering=rendering, query=query)
     assert played.calls == [CallFunc("roll", Message("Roll #1", {"1": embed}))]
-    assert [line.text for line in played.recorded] == ["now", "42", "ok"]
+    assert [line.text for line in played.recorded] == ["now", "Roll #1", "42", "ok"]
+    assert played.recorded[1] == Line(LineKind.ASK_FUNC, "Roll #1", "roll", {"1": embed})
 
 
 @_ALL

@@ -5,7 +5,7 @@ import pytest
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
 from fixieai.protocol.prompts import Rendering
-from fixieai.protocol.transcript import LineKind
+from fixieai.protocol.transcript import Line, LineKind
 from fixieai.query_loop.effects import CallAgent, CallFunc, CallLlm, Record
 
 _COMPLETIONS = [
@@ -28,7 +28,7 @@ def test_wherever_it_was_cut_off_the_rest_is_the_same(play, dice, rendering):
     whole = play(dice, _COMPLETIONS, _says, rendering=rendering)
     assert whole.line is not None
     cuts = [at for at, effect in enumerate(whole.effects) if _is_stored(effect)]
-    assert len(cuts) == 9
+    assert len(cuts) == 10
     for cut in cuts:
         before, after = whole.effects[: cut + 1], whole.effects[cut + 1 :]
         done = [effect.line for effect in before if isinstance(effect, Record)]
@@ -44,6 +44,13 @@ def test_limits_count_what_was_done_before(play, dice):
     assert len(play(dice, ["Ask Func[roll]: 20 1"] * 30, done=done).prompts) == 1
     unknown = play(dice, ["Ask Func[nope]: x"] * 3).recorded
     assert len(play(dice, ["Ask Func[nope]: x"] * 3, done=unknown).prompts) == 1
+
+
+@pytest.mark.parametrize("rendering", list(Rendering))
+def test_a_model_that_only_thought_before_it_was_cut_off_has_one_more_chance(play, dice, rendering):
+    done = [Line(LineKind.THOUGHT, "hm", "Thought")]
+    assert play(dice, ["Thought: again"], rendering=rendering, done=done).error is not None
+    assert play(dice, ["A: ok"], rendering=rendering, done=done).line is not None
 
 
 def _is_stored(effect: object) -> bool:
