@@ -127,7 +127,7 @@ def _explained(source: pathlib.Path) -> Iterator[None]:
 
 
 def _no_backup(source: pathlib.Path) -> errors.ConfigurationError:
-    return errors.ConfigurationError(f"{source} is not a backup of a platform, or is damaged.")
+    return errors.ConfigurationError(f"{source} is not a backup of a platform, was cut off, or is damaged.")
 
 
 def _copy(content: IO[bytes], path: pathlib.Path) -> str:
