@@ -121,24 +121,32 @@ class Embeds:
         link = self._links.recognized(embed.uri)
         if link is None:
             return replace(new, uri=embed.uri)
-        return await self._known_again(link, owner_id, session_id, new)
+        again = await self._known_again(link, owner_id, session_id, new)
+        if again is None and is_persons:
+            raise errors.UnprocessableContent(
+                f"message.embeds.{key}.uri: this address of the platform leads to nothing that is yours"
+            )
+        return again or Embed(content_type, "")
 
     async def _known_again(
         self, link: embed_links.Link, owner_id: int, session_id: int, new: NewEmbed
-    ) -> NewEmbed | Embed:
-        """An address that was given out comes back: the same embed, or in another session its bytes."""
+    ) -> NewEmbed | Embed | None:
+        """An address that was given out comes back: the same embed, or in another session its bytes.
+
+        None: it was deleted, or is somebody else's.
+        """
         stored = None
         if link.owner_id == owner_id:
             stored = await self._database.read(embeds.get, owner_id, link.embed_id)
         if stored is None or stored.content_hash is None:
-            return Embed(new.content_type, "")
+            return None
         if stored.session_id == session_id:
             return self.inside(stored)
         new = replace(
             new, content_type=stored.content_type, content_hash=stored.content_hash, size=stored.size
         )
         is_held = await self._when_not_removed(embeds.hold_bytes_of, owner_id, stored, new.id)
-        return new if is_held else Embed(stored.content_type, "")
+        return new if is_held else None
 
     async def _store(self, new: NewEmbed, content: bytes | pathlib.Path) -> NewEmbed:
         content_hash, size = await asyncio.to_thread(_measure, content)

@@ -31,7 +31,7 @@ _ACCOUNT = re.compile(rb"\b(?:org|proj)[-_][A-Za-z0-9]{12,}")
 _IN_VAIN = {"x-should-retry": "false"}
 _NO_KEY = "This platform has no OpenAI key to share. Set OPENAI_API_KEY where the platform runs."
 _SWITCHED_OFF = "This platform does not share its OPENAI_API_KEY with agents."
-_OFFLINE = "This platform calls no model but the offline few-shot model, whatever its OPENAI_API_KEY."
+_OFFLINE = "This platform uses no model but the offline few-shot model, and shares no OpenAI key."
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -224,7 +224,9 @@ def _tokens(value: object) -> int:
 
 
 def _unavailable(obstacle: str) -> errors.ServiceUnavailable:
-    error = errors.ServiceUnavailable(f"{obstacle} Or set it where the agent runs, to a key of its own.")
+    error = errors.ServiceUnavailable(
+        f"{obstacle} Agents that have an OPENAI_API_KEY of their own do not need it."
+    )
     error.retry_after = None
     error.headers = _IN_VAIN
     return error

@@ -1,7 +1,7 @@
 """Which agents there are, whose they are, and what they said of themselves at their last handshake."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fixieai import errors
 from fixieai.platform import router
@@ -91,6 +91,8 @@ class Registry:
             UnprocessableContent: the new handle, a text or an address cannot be one.
         """
         check_changes(changes)
+        if changes.new_handle == split(caller, agent_id)[1]:
+            changes = replace(changes, new_handle=None)  # no renaming, also when both are a former handle
         agent = await self.find_editable(caller, agent_id)
         place = await self._place(caller, agent.agent_id, changes)
         switch = await self._database.write(_update, caller.user_id, agent.agent_id, changes, place)
@@ -188,8 +190,8 @@ class _Place:
 
 def split(caller: Caller, agent_id: str) -> tuple[str, str]:
     """Owner and handle of `owner/handle`, or of a bare handle of the caller's own."""
-    owner, _, handle = agent_id.rpartition("/")
-    return owner or caller.username, handle
+    owner, slash, handle = agent_id.rpartition("/")
+    return owner if slash else caller.username, handle
 
 
 def check_handle(handle: str) -> None:

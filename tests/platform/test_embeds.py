@@ -355,8 +355,8 @@ def test_an_address_of_somebody_elses_embed_is_not_taken_over(http, platform) ->
     ann.serve(fixieai.StandaloneAgent(echo), "echo")
     session = ann.call("POST", "/api/sessions", {"frontendAgentId": "echo"})["handle"]
     message = {"text": "Say it", "embeds": {"report": {"content_type": "text/plain", "uri": url}}}
-    answer = ann.call("POST", "/api/agents/echo", {"message": message, "session": session})
-    assert answer["message"]["embeds"] == {}
+    with pytest.raises(requests.HTTPError, match="422"):
+        ann.call("POST", "/api/agents/echo", {"message": message, "session": session})
     assert ann.call("GET", f"/api/sessions/{session}/embeds")["embeds"] == []
 
 

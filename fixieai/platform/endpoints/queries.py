@@ -26,7 +26,7 @@ class QueryEmbed(TypedDict):
     """An attachment of the person's message."""
 
     content_type: Annotated[str, pydantic.Strict()]
-    uri: Annotated[str, pydantic.Strict(), pydantic.Field(pattern="^(https?|data|HTTPS?|DATA):")]
+    uri: Annotated[str, pydantic.Strict()]
 
 
 class QueryMessage(TypedDict):

@@ -41,6 +41,9 @@ def test_a_renamed_agent_answers_to_both_handles(world) -> None:
     assert (renamed["agentId"], renamed["handle"]) == ("local/after", "after")
     assert world.ann.get("/api/agents/local/before")["agentId"] == "local/after"
     assert world.ann.ask("local/before") == world.ann.ask("after") == "one: Hi"
+    same = world.ann.get("/api/agents/local/before", "PATCH", {"newHandle": "before", "name": "One"})
+    assert (same["agentId"], same["name"]) == ("local/after", "One")
+    assert world.ann("PATCH", "/api/agents/local/after", {"name": ""}).ok
     assert world.ann("PATCH", "/api/agents/local/after", {"newHandle": "before"}).ok
     world.ann.get("/api/agents/local/taken", "PUT", {})
     refused = world.ann("PATCH", "/api/agents/local/before", {"newHandle": "taken", "name": "never"})
