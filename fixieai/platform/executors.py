@@ -6,6 +6,7 @@ write of it would be refused) and goes on under a new name.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -60,13 +61,16 @@ class Executor:
                 await runs.take_over()
                 await runs.end_cancelled()
             except errors.ServiceUnavailable:
-                # Nobody could beat: what stood still meanwhile need not be dead.
-                self._watch = _Watch(self._lease_seconds)
+                continue
             except Exception:
                 _logger.exception("a beat failed")
 
     async def end(self) -> None:
         """Leaves. What it still ran is found by whoever looks next, at once."""
+        with contextlib.suppress(errors.ServiceUnavailable):  # others will see that it beats no more
+            await self._leave()
+
+    async def _leave(self) -> None:
         beats = await self._database.read(executors.beats)
         if self.id in beats:
             await self._database.write(executors.remove, self.id, beats[self.id])
@@ -89,14 +93,21 @@ class Executor:
 
 
 class _Watch:
-    """When each executor was last seen to have beaten, by this process' own clock."""
+    """When each executor was last seen to have beaten, by this process' own clock.
+
+    It has to look all the time: the database may have been away, and then nobody could beat.
+    """
 
     def __init__(self, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
         self._seen: dict[str, tuple[int, float]] = {}
+        self._looked = 0.0
 
     def dead(self, beats: dict[str, int], now: float) -> list[str]:
         """Those whose count has stood still for a lease."""
+        if now - self._looked > self._lease_seconds / 2:
+            self._seen = {}
+        self._looked = now
         self._seen = {
             executor_id: seen if (seen := self._seen.get(executor_id)) and seen[0] == beat else (beat, now)
             for executor_id, beat in beats.items()

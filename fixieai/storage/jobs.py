@@ -1,6 +1,7 @@
 """Work that an event loop hands to a database thread, and the way of its outcome back."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,12 +12,13 @@ Work = Callable[[Transaction], Any]
 
 
 class Job:
-    """Made on the event loop; run, then delivered, by a thread."""
+    """Made on the event loop; run, then delivered, by a thread. `created` is by the monotonic clock."""
 
-    __slots__ = ("_error", "_loop", "_result", "_work", "future")
+    __slots__ = ("_error", "_loop", "_result", "_work", "created", "future")
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self.created = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
         self._result: Any = None

@@ -1,7 +1,9 @@
 """One connection to Postgres, and the shared statements in its dialect.
 
 Statements are written once, for SQLite and Postgres; what differs is replaced here: the way parameters
-are named, and in migrations the types (INTEGER has 64 bits in SQLite, TEXT compares bytes there).
+are named, and in migrations the types (INTEGER has 64 bits in SQLite, TEXT compares bytes there). What
+stands in `/* Postgres: ... */` is for Postgres alone: locks of rows, which SQLite with its one writer
+does not need.
 """
 
 import functools
@@ -9,14 +11,19 @@ import re
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from fixieai import errors
 from fixieai.storage import migrations, postgres_errors
 from fixieai.storage.transaction import Params, Row
 
 _CONNECT_SECONDS = 5
+# A process that stands still in the middle of a transaction holds its locks no longer than this, which
+# is less than a lease: others take over what it ran.
+_IDLE_IN_TRANSACTION = "SET idle_in_transaction_session_timeout = '5s'"
 _TOO_LARGE = 2**63
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):(?P<name>[a-z_]\w*)|%")
+_FOR_POSTGRES = re.compile(r"/\* Postgres: ([^*]+) \*/")
 _TYPES = {"INTEGER": "BIGINT", "REAL": "DOUBLE PRECISION", "TEXT": 'TEXT COLLATE "C"'}
 _TYPE = re.compile(r"\b(INTEGER|REAL|TEXT)\b")
 # Any number that no other program takes for its advisory locks.
@@ -59,24 +66,35 @@ def translated(sql: str) -> bytes:
             return f"%({match['name']})s"
         return match[0].replace("%", "%%")
 
-    return _PARAMETER.sub(replace, sql).encode("utf-8")
+    return _PARAMETER.sub(replace, _FOR_POSTGRES.sub(r"\1", sql)).encode("utf-8")
 
 
 def connect(url: str) -> psycopg.Connection[Row]:
     """A connection that commits each statement, unless a transaction is begun. Raises psycopg.Error."""
-    return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="fixie")
+    connection = psycopg.connect(_conninfo(url), autocommit=True)
+    try:
+        connection.execute(_IDLE_IN_TRANSACTION)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 async def connect_async(url: str) -> psycopg.AsyncConnection[Any]:
-    """As `connect`, for one that waits for long: it notices within half a minute that its server is gone."""
-    return await psycopg.AsyncConnection.connect(
+    """As `connect`, for one that begins no transactions."""
+    return await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True)
+
+
+def _conninfo(url: str) -> str:
+    """With what makes it noticed within half a minute that the server is gone without a word."""
+    return make_conninfo(
         url,
-        autocommit=True,
         connect_timeout=_CONNECT_SECONDS,
         application_name="fixie",
         keepalives_idle=10,
         keepalives_interval=5,
         keepalives_count=3,
+        tcp_user_timeout=25_000,
     )
 
 

@@ -78,7 +78,7 @@ class _Worker:
         self._disconnect()
 
     def _run(self, job: Job) -> None:
-        until = time.monotonic() + _OUTAGE_SECONDS
+        until = job.created + _OUTAGE_SECONDS
         tries = 0
         while True:
             tries += 1

@@ -114,7 +114,17 @@ class Unfinished:
 def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
     """Gives the executor every query that runs and whose own executor is no longer there."""
     taken = transaction.rows(_SQL["take"], {"executor_id": executor_id})
-    rows = [row for (query_id,) in taken for row in transaction.rows(_SQL["unfinished"], {"id": query_id})]
+    return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
+
+
+def take_again(transaction: Transaction, executor_id: str, session_id: int) -> list[Unfinished]:
+    """The query of a session that the executor runs, if there is one: it begins anew to go on with it."""
+    taken = transaction.rows(_SQL["take_again"], {"executor_id": executor_id, "session_id": session_id})
+    return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
+
+
+def _unfinished(transaction: Transaction, query_id: int) -> list[Unfinished]:
+    rows = transaction.rows(_SQL["unfinished"], {"id": query_id})
     return [Unfinished(*(*row[:6], Session(*row[6:]))) for row in rows]
 
 

@@ -20,6 +20,11 @@ UPDATE queries SET executor_id = :executor_id, attempts = attempts + 1
 WHERE status = 'running' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
 RETURNING id;
 
+-- name: take_again
+UPDATE queries SET attempts = attempts + 1
+WHERE session_id = :session_id AND status = 'running' AND executor_id = :executor_id
+RETURNING id;
+
 -- name: unfinished
 SELECT
     queries.id, queries.agent_id, queries.attempts,

@@ -1,0 +1,81 @@
+"""Who lost a query to another process adds nothing to it any more, at whatever moment it was lost."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from fixieai import errors
+from fixieai.storage import executors, messages, postgres_connection, queries, sessions, users
+from fixieai.storage.messages import NewMessage, Place
+from fixieai.storage.postgres_connection import PostgresTransaction
+from fixieai.storage.queries import NewQuery
+from fixieai.storage.transaction import Row
+
+_LATE = NewMessage("func_says", "late", name="f")
+_Two = tuple[psycopg.Connection[Row], psycopg.Connection[Row]]
+
+
+@pytest.fixture
+def processes(postgres_url: str) -> Iterator[_Two]:
+    """Their connections."""
+    with (
+        postgres_connection.connect(postgres_url) as old,
+        postgres_connection.connect(postgres_url) as new,
+    ):
+        yield old, new
+
+
+@pytest.fixture
+def place(processes: _Two) -> Place:
+    """A query of "old", which was taken for dead."""
+    transaction = PostgresTransaction(processes[0])
+    owner_id = users.ensure(transaction, "ann").id
+    session = sessions.create(transaction, owner_id, "s")
+    question = NewMessage("query", "Go", sender="user")
+    query = queries.begin(transaction, owner_id, session.id, NewQuery(question, "old", None))
+    executors.add(transaction, "new")
+    return Place(owner_id, session.id, query.id, "old")
+
+
+def test_a_query_is_taken_behind_a_line_that_is_being_stored(processes: _Two, place: Place) -> None:
+    old, new = processes
+    with ThreadPoolExecutor() as threads:
+        with old.transaction():
+            messages.append(PostgresTransaction(old), place, _LATE)
+            taking = threads.submit(queries.take, PostgresTransaction(new), "new")
+            time.sleep(0.2)
+            assert not taking.done()
+        assert [taken.id for taken in taking.result(10)] == [place.query_id]
+
+    with pytest.raises(errors.NotFound):
+        messages.append(PostgresTransaction(old), place, _LATE)
+    stored = messages.of_query(PostgresTransaction(new), place.owner_id, place.session_id, place.query_id)
+    assert [message.text for message in stored] == ["Go", "late"]
+
+
+def test_who_waits_for_a_query_to_be_taken_adds_nothing(processes: _Two, place: Place) -> None:
+    old, new = processes
+    with ThreadPoolExecutor() as threads:
+        with new.transaction():
+            queries.take(PostgresTransaction(new), "new")
+            adding = threads.submit(messages.append, PostgresTransaction(old), place, _LATE)
+            time.sleep(0.2)
+            assert not adding.done()
+        with pytest.raises(errors.NotFound):
+            adding.result(10)
+
+
+def test_who_stands_still_in_the_middle_of_a_transaction_loses_it(processes: _Two, place: Place) -> None:
+    old, new = processes
+    old.execute("SET idle_in_transaction_session_timeout = '300ms'")
+    with pytest.raises(psycopg.Error), old.transaction():
+        messages.append(PostgresTransaction(old), place, _LATE)
+        assert [taken.id for taken in queries.take(PostgresTransaction(new), "new")] == [place.query_id]
+
+    stored = messages.of_query(PostgresTransaction(new), place.owner_id, place.session_id, place.query_id)
+    assert [message.text for message in stored] == ["Go"]
+    with new.cursor() as cursor:
+        assert cursor.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("5s",)
