@@ -40,6 +40,7 @@ from fixieai.platform.endpoints import (
     openai_proxy,
     organizations,
     pages,
+    probes,
     queries,
     retention,
     revisions,
@@ -53,6 +54,7 @@ from fixieai.platform.endpoints.usage import counted, show_usage
 from fixieai.platform.executors import Executor
 from fixieai.platform.handshakes import Handshakes
 from fixieai.platform.hosting import Hosting
+from fixieai.platform.metrics import Metrics
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.oauth_values import OAuthValues
 from fixieai.platform.openai_proxy import OpenAIProxy
@@ -60,7 +62,9 @@ from fixieai.platform.organizations import Organizations
 from fixieai.platform.performer import Services
 from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.query_runner import QueryRunner
+from fixieai.platform.readiness import Readiness
 from fixieai.platform.registry import Registry
+from fixieai.platform.request_counts import RequestCounts
 from fixieai.platform.retention import Retention
 from fixieai.platform.revisions import Revisions
 from fixieai.platform.secret_key import SecretKey
@@ -82,7 +86,9 @@ _MAXIMUM_SIGN_IN_BYTES = 16 * 1024
 _CONNECTIONS_PER_AGENT = 50
 
 ROUTES: list[Route] = [
-    public("/healthz", users.health, "GET"),
+    public(probes.HEALTH, probes.health, "GET"),
+    public(probes.READY, probes.ready, "GET"),
+    public(probes.METRICS, probes.metrics, "GET"),
     public("/.well-known/jwks.json", users.jwks, "GET"),
     public("/", pages.show_page, "GET"),
     public("/agents/{owner}/{handle}", pages.show_page, "GET"),
@@ -161,7 +167,7 @@ ROUTES: list[Route] = [
 
 
 @contextlib.asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+async def open_platform(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Platform]:
     """A platform with its database open, its local user made, and interrupted queries marked.
 
     Raises:
@@ -171,11 +177,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     local_user.make_home(settings.home)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(home_lock.acquire(settings.home).release)
+        secret = secret_key.load_or_create(settings.home, settings.secret_key)
         database = await connect(settings.database_url)
         stack.push_async_callback(database.close)
-        secret = secret_key.load_or_create(settings.home, settings.secret_key)
         keys = await _signing_keys(settings, database, secret)
-        platform = await _compose(settings, database, secret, Auth(database, keys), stack)
+        platform = await _compose(
+            settings, metrics or Metrics(), database, secret, Auth(database, keys), stack
+        )
         await local_user.ensure_key(settings.home, platform.auth)
         await platform.accounts.check_who_may_come()
         if settings.takes_up_work or settings.is_alone:
@@ -199,7 +207,12 @@ async def _signing_keys(settings: Settings, database: Database, secret: SecretKe
 
 
 async def _compose(
-    settings: Settings, database: Database, secret: SecretKey, auth: Auth, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    metrics: Metrics,
+    database: Database,
+    secret: SecretKey,
+    auth: Auth,
+    stack: contextlib.AsyncExitStack,
 ) -> Platform:
     # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
     # connections that one agent may have wait their turn.
@@ -226,7 +239,8 @@ async def _compose(
     caller.report_to(registry.show_reachability)
     revisions_of_agents = Revisions(database, handshakes, hosting, executor, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
-    usage = Usage(database, settings.daily_limits, prices.load(settings.daily_limits.prices))
+    price_list = prices.load(settings.daily_limits.prices)
+    usage = Usage(database, settings.daily_limits, price_list, note=metrics.count_tokens)
     stack.push_async_callback(usage.close)
     budgets = Budgets(settings.limits.tokens)
     proxy = OpenAIProxy(settings.models, usage, budgets, is_on=settings.shares_openai_key)
@@ -245,6 +259,7 @@ async def _compose(
         embeds,
         _embed_reader(settings, embeds, stack),
         settings.limits,
+        metrics,
     )
     runner = QueryRunner(database, services, executor)
     oauth_values = OAuthValues(database, secret)
@@ -271,6 +286,8 @@ async def _compose(
         user_storage=UserStorage(database, oauth_values, settings.storage_quota),
         openai_proxy=proxy,
         usage=usage,
+        metrics=metrics,
+        readiness=Readiness(database),
     )
 
 
@@ -288,17 +305,25 @@ def _embed_reader(settings: Settings, embeds: Embeds, stack: contextlib.AsyncExi
 
 def build_app(settings: Settings) -> ASGIApp:
     """The whole server. It opens its home when the server starts it (ASGI lifespan)."""
+    metrics = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Callable[[], None]]]:
-        async with open_platform(settings) as platform:
+        async with open_platform(settings, metrics) as platform:
             app.state.platform = platform
             with addresses.published(settings):
-                yield {server.ON_STOPPING: platform.runner.stop}
+                yield {server.ON_DRAINING: platform.readiness.drain, server.ON_STOPPING: platform.stop}
 
     app = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=problems.EXCEPTION_HANDLERS)
     app.router.redirect_slashes = False  # it would answer before anybody asked for a credential
-    return guard.Guard(app, _guard_settings(settings))
+    return RequestCounts(guard.Guard(app, _guard_settings(settings)), ROUTES, metrics)
+
+
+def _probes(settings: Settings) -> frozenset[str]:
+    """What load balancers and monitors ask by the address of one machine, where there are any."""
+    if settings.public_url is None:
+        return frozenset()
+    return frozenset({probes.HEALTH, probes.READY, probes.METRICS})
 
 
 def _guard_settings(settings: Settings) -> guard.GuardSettings:
@@ -308,6 +333,7 @@ def _guard_settings(settings: Settings) -> guard.GuardSettings:
     return guard.GuardSettings(
         hosts=frozenset(names) | settings.public_hosts,
         origins=frozenset(origins | settings.public_origins),
+        probes=_probes(settings),
         maximum_body_bytes=_MAXIMUM_BODY_BYTES,
         body_limits=(
             *((path, _MAXIMUM_SIGN_IN_BYTES) for path in ("/api/sign-in", "/api/invitations", "/access/")),

@@ -16,7 +16,9 @@ from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.budgets import Budget, Budgets
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.journal import Journal
+from fixieai.platform.measured_model import measured
 from fixieai.platform.metered_model import Payer, metered
+from fixieai.platform.metrics import Metrics
 from fixieai.platform.programs import Program
 from fixieai.platform.query_embed import EmbedReader
 from fixieai.platform.registry import Registry
@@ -50,6 +52,7 @@ class Services:
     embeds: Embeds
     embed_reader: EmbedReader
     limits: QueryLimits
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ async def _ask(context: QueryContext, program: Program, errand: Errand) -> Line:
     model = await context.services.models.choose(program.llm_settings.model)
     context.journal.note_model(model.name)
     payer = Payer(context.caller.user_id, program.agent_id, context.budget)
+    model = measured(model, context.services.metrics)
     model = metered(model, context.services.usage, payer, context.journal.note_spent)
     performer = _Performer(context, program, model, path, errand.progress.inner)
     limits = Limits(steps=context.services.limits.steps)
@@ -116,8 +120,9 @@ async def _ask_standalone(
     asked = context.services.agents.ask_standalone(
         await context.address(program), context.journal.shown(query), context.journal.idempotency_key()
     )
-    async with contextlib.aclosing(asked) as responses:
-        async for response in responses:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(context.services.metrics.agent_call())
+        async for response in await stack.enter_async_context(contextlib.aclosing(asked)):
             if is_outermost and response.error is None:
                 context.journal.publish_partial(response.message.text, program.agent_id)
     if response is None:
@@ -178,6 +183,7 @@ class _Performer:
     async def _call_llm(self, effect: CallLlm) -> Completion:
         """An answer that broke off is asked for once more, unless the person has seen its beginning."""
         self._is_answer_seen = False
+        await self._context.journal.store_thoughts()
         try:
             return await self._completion(effect)
         except AnswerBrokeOff:
@@ -220,12 +226,14 @@ class _Performer:
             base_prompt = code_shot.base_prompt if code_shot else ""
             known = builtin_funcs.BuiltinContext(base_prompt, self._context.caller.time_zone)
             return builtin_funcs.call(effect.name, effect.message, known)
-        response = await self._context.services.agents.call_func(
-            await self._context.address(self._program),
-            effect.name,
-            self._context.journal.shown(effect.message),
-            self._context.journal.idempotency_key(),
-        )
+        services, address = self._context.services, await self._context.address(self._program)
+        with services.metrics.agent_call():
+            response = await services.agents.call_func(
+                address,
+                effect.name,
+                self._context.journal.shown(effect.message),
+                self._context.journal.idempotency_key(),
+            )
         if response.error is None:
             return await self._context.journal.attach(response.message)
         if self._model.rendering is Rendering.TRANSCRIPT:

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from fixieai.platform.embeds import Kept
 from fixieai.platform.executors import Executor
 from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Cancelled, Desk, Journal
+from fixieai.platform.metrics import ANSWERED
 from fixieai.platform.performer import Errand, QueryContext, Services
 from fixieai.platform.programs import Program
 from fixieai.platform.relay import Relay
@@ -116,6 +118,7 @@ class QueryRunner:
             return
         for unfinished in await self._database.write(queries.take, self._executor.id):
             _logger.warning("query %d goes on where it was left", unfinished.id)
+            self._services.metrics.queries_taken.add()
             going_on = self._going_on(unfinished)
             self._launch(unfinished.owner_id, unfinished.session, going_on, contextlib.nullcontext())
 
@@ -147,6 +150,11 @@ class QueryRunner:
         for task in self._tasks:
             task.cancel()
 
+    def under_way(self) -> tuple[int, int]:
+        """How many queries are being answered here, and how many wait for their turn."""
+        running = sum(run.query_id is not None for run in self._tasks.values())
+        return running, len(self._tasks) - running
+
     def stop(self) -> None:
         """Gives queries `grace_seconds` more, then leaves those that run to whoever comes next."""
         self._feeds.close()
@@ -172,8 +180,14 @@ class QueryRunner:
         journal = Journal(self._database, self._services.embeds, run, desk)
         task = asyncio.create_task(self._run_in_turn(turn, journal, answer))
         self._tasks[task] = run
-        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(functools.partial(self._ended, run, time.monotonic()))
         return run
+
+    def _ended(self, run: Run, began: float, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        metrics = self._services.metrics
+        metrics.queries.add(run.outcome or ANSWERED)
+        metrics.query_seconds.observe(time.monotonic() - began)
 
     async def _run_in_turn(self, turn: _Turn, journal: Journal, answer: _Answer) -> None:
         try:

@@ -81,6 +81,12 @@ class Run:
             await self._changed.wait()
         return self._number
 
+    @property
+    def outcome(self) -> str | None:
+        """The code of its failure; None while it goes on, and when it has its answer."""
+        failure = self._events[-1].failure if self._events else None
+        return failure.code if failure else None
+
     def publish(self, event: Event) -> None:
         if event.is_partial:
             self._partial = event

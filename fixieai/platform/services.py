@@ -11,10 +11,12 @@ from fixieai.platform.authorizations import Authorizations
 from fixieai.platform.browser_codes import BrowserCodes
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.executors import Executor
+from fixieai.platform.metrics import Metrics
 from fixieai.platform.oauth import OAuth
 from fixieai.platform.openai_proxy import OpenAIProxy
 from fixieai.platform.organizations import Organizations
 from fixieai.platform.query_runner import QueryRunner
+from fixieai.platform.readiness import Readiness
 from fixieai.platform.registry import Registry
 from fixieai.platform.retention import Retention
 from fixieai.platform.revisions import Revisions
@@ -52,6 +54,13 @@ class Platform:
     usage: Usage
     oauth: OAuth
     user_storage: UserStorage
+    metrics: Metrics
+    readiness: Readiness
+
+    def stop(self) -> None:
+        """The end begins: it is not ready any more, and queries are handed over after their grace time."""
+        self.readiness.drain()
+        self.runner.stop()
 
 
 def platform_of(request: Request) -> Platform:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from fixieai import constants, credentials
 from fixieai.platform import addresses, local_user, private_files, settings
 from fixieai.platform.app import build_app, open_platform
+from fixieai.platform.endpoints import probes
 from fixieai.platform.settings import Settings
 from fixieai.web import server
 
@@ -51,7 +52,8 @@ def serve(host: str, port: int, home: pathlib.Path | None, on_ready: Callable[[s
     """
     chosen, sock = _bound(settings.from_environment(os.environ, home, host, port))
     url = server.url_of(sock)
-    server.run_foreground(build_app(chosen), sock, on_started=lambda: on_ready(url))
+    serving = server.ServerSettings(drain_seconds=chosen.drain_seconds, probes=frozenset({probes.READY}))
+    server.run_foreground(build_app(chosen), sock, serving, on_started=lambda: on_ready(url))
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ _PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-
 # Of each person with each agent.
 _STORAGE_QUOTA = Quota(keys=1_000_000, bytes=1024**3)
 _REACHED_AT = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound
+# Longer than load balancers take to ask twice.
+_DRAIN_SECONDS = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -87,6 +89,7 @@ class Settings:
     that this platform shares with others; None: it has one of its own, in the home. `blobs` are the
     variables that say where attachments are; without them they are in the home. A platform that does not
     take up work is there for a moment: it starts no agents, and leaves alone what was under way.
+    `drain_seconds` is how long it serves on after SIGTERM, while load balancers find that it is not ready.
     """
 
     home: pathlib.Path
@@ -108,6 +111,8 @@ class Settings:
     public_url: str | None = None
     blobs: Mapping[str, str] = field(default_factory=dict, repr=False)
     takes_up_work: bool = True
+    drain_seconds: float = 0.0
+    has_public_metrics: bool = False
 
     @property
     def url(self) -> str:
@@ -133,6 +138,11 @@ class Settings:
     @property
     def is_for_this_machine(self) -> bool:
         return self.host in _LOOPBACK
+
+    @property
+    def shows_metrics(self) -> bool:
+        """To whoever asks: on this machine alone, unless somebody wanted it so."""
+        return self.has_public_metrics or self.public_url is None
 
     @property
     def database_url(self) -> str:
@@ -238,6 +248,14 @@ def _postgres_url(environment: Mapping[str, str]) -> str | None:
     return url
 
 
+def _drain_seconds(environment: Mapping[str, str]) -> float:
+    """Where others share the database, there is somewhere to send people meanwhile."""
+    text = environment.get("FIXIE_DRAIN_SECONDS")
+    if text is None:
+        return _DRAIN_SECONDS if environment.get("FIXIE_DATABASE_URL") else 0.0
+    return 0.0 if text == "0" else _read(environment, "FIXIE_DRAIN_SECONDS", float, 0.0)
+
+
 def from_environment(
     environment: Mapping[str, str],
     home: pathlib.Path | None = None,
@@ -288,4 +306,6 @@ def from_environment(
         public_url=public_url,
         blobs={name: environment[name] for name in BLOB_VARIABLES if name in environment},
         may_reach_private_embeds=environment.get("FIXIE_ALLOW_PRIVATE_EMBEDS") == "1",
+        drain_seconds=_drain_seconds(environment),
+        has_public_metrics=environment.get("FIXIE_METRICS") == "1",
     )

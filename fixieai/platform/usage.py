@@ -105,8 +105,11 @@ class Usage:
         limits: DailyLimits,
         prices: Prices,
         clock: Callable[[], float] = time.time,
+        note: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
+        """`note` is told of every call that ended: its model, tokens of the prompt and of the answer."""
         self._clock = clock
+        self._note = note
         self._database = database
         self._limits = limits
         self._prices = prices
@@ -213,6 +216,7 @@ class Usage:
         await self._database.write(rows.add_tokens, user_id, spent)
 
     def spent(self, agent_id: str, used: Tokens) -> Spent:
+        self._note(used.model, used.prompt_tokens, used.completion_tokens)
         cost = self._prices.cost(used.model, used.prompt_tokens, used.completion_tokens)
         return Spent(_day(self._clock()), agent_id, used.prompt_tokens, used.completion_tokens, cost)
 

@@ -54,6 +54,7 @@ class GuardSettings:
     Attributes:
         hosts: the names this server answers to, each with a port ("localhost:8180": that port
             only) or without one (any port); None: any.
+        probes: paths that are answered whatever `Host` names, or whether there is one.
         origins: in local mode the origins of the server's own pages ("http://127.0.0.1:8180");
             a browser's request from any other page is refused. None: not checked.
         maximum_header_bytes: of all headers and the target together.
@@ -64,6 +65,7 @@ class GuardSettings:
 
     hosts: frozenset[str] | None = None
     origins: frozenset[str] | None = None
+    probes: frozenset[str] = frozenset()
     methods: frozenset[str] = _METHODS
     maximum_headers: int = 100
     maximum_header_bytes: int = 32 * 1024
@@ -122,7 +124,8 @@ class Guard:
         once = _read_headers(scope["headers"], settings.maximum_header_bytes - target_bytes)
         if len(scope["headers"]) > settings.maximum_headers:
             raise errors.HeadersTooLarge(f"The request has more than {settings.maximum_headers} headers.")
-        self._check_host(scope, once.get(b"host"))
+        if scope["path"] not in settings.probes:
+            self._check_host(scope, once.get(b"host"))
         if self._origins is not None and (b"origin" in once or b"sec-fetch-site" in once):
             _check_page(self._origins, scope, once)
         if b"authorization" in once:

@@ -6,6 +6,9 @@ from fixieai.platform.app import ROUTES
 
 PUBLIC = {
     "/healthz",
+    "/readyz",
+    # Numbers of nobody in particular, and only where FIXIE_METRICS or a loopback address allows it.
+    "/metrics",
     "/.well-known/jwks.json",
     # The web page: the same files for everybody. A one-time code is what its key costs.
     "/",

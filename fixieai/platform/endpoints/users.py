@@ -1,7 +1,6 @@
-"""`/api/user` and `/api/users`, and what anybody may know of the platform: its health and its public keys."""
+"""`/api/user` and `/api/users`, and what anybody may know of the platform: its public keys."""
 
 import datetime as dt
-from importlib import metadata
 from typing import Annotated, Any, Required
 
 import pydantic
@@ -15,8 +14,6 @@ from fixieai.platform.endpoints import inputs
 from fixieai.platform.services import platform_of
 from fixieai.storage.users import Account, NewUser
 
-SERVICE = "fixie-platform"
-_VERSION = metadata.version("fixieai")
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _Text = Annotated[str, pydantic.Strict(), pydantic.Field(max_length=200)]
 
@@ -96,10 +93,6 @@ async def invite_user(request: Request, caller: Caller) -> Response:
 async def remove_user(request: Request, caller: Caller) -> Response:
     await platform_of(request).accounts.remove(caller, request.path_params["username"])
     return Response(status_code=204)
-
-
-async def health(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "service": SERVICE, "version": _VERSION})
 
 
 async def jwks(request: Request) -> Response:
