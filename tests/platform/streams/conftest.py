@@ -114,6 +114,7 @@ class Replicas:
 
     one: testing.Platform
     two: testing.Platform
+    database_url: str
     teller: Teller = field(default_factory=Teller)
 
     def session(self) -> str:
@@ -157,7 +158,7 @@ def _two(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
         one, two = (
             stack.enter_context(_replica(url, tmp_path_factory.mktemp("home"), stack)) for _ in range(2)
         )
-        replicas = Replicas(one, two)
+        replicas = Replicas(one, two, url)
 
         def tell(query: fixieai.Message) -> Iterator[str]:
             return replicas.teller.answer(query)

@@ -1,9 +1,14 @@
 """A session is watched, cancelled and queued in through any replica, whichever one answers its query."""
 
+import asyncio
+import json
 import statistics
 import time
 
+import psycopg
 import pytest
+
+from fixieai.storage.postgres_notices import PostgresNotices
 
 ANSWER = "Once upon a time"
 PIECES = ("Once", "Once upon", ANSWER)
@@ -129,6 +134,27 @@ def test_the_stream_of_a_session_that_is_deleted_elsewhere_ends_at_once(replicas
     with watching(replicas.two, session) as stream:
         replicas.one.call("DELETE", f"/api/sessions/{session}")
         assert stream.has_ended.wait(2)
+
+
+async def test_what_was_answered_meanwhile_is_not_written_on_by_one_that_stood_still(
+    replicas, watching
+) -> None:
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.teller.say(ANSWER, None)
+        replicas.ask_later(replicas.one, session)
+        await asyncio.to_thread(stream.until_message, ANSWER)
+        with psycopg.connect(replicas.database_url) as connection:
+            ids = connection.execute("SELECT id FROM sessions WHERE handle = %s", (session,)).fetchone()
+        answer = replicas.one.call("GET", f"/api/sessions/{session}/messages")["messages"][1]
+        query_id = int(answer["inReplyTo"]["id"])
+        late = PostgresNotices(replicas.database_url)
+        async with late.exchanged(lambda _: None, lambda: None):
+            for each, text in ((query_id, "Once"), (query_id + 1, "Then")):
+                late.send(json.dumps(["partial", ids[0], each, text, "local/teller", None]))
+                await asyncio.sleep(0.2)
+
+        assert await asyncio.to_thread(stream.next) == ("partial", None, "Then")
 
 
 def test_after_an_outage_of_the_database_streams_go_on(replicas, watching, postgres_server) -> None:
