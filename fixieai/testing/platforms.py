@@ -112,7 +112,10 @@ def platform(
 
 
 def ask(agent: AgentBase, question: str, handle: str = "agent") -> Answer:
-    """One question to one agent, on a platform of its own."""
+    """One question to one agent, on a platform of its own; the answer holds its attachments."""
     with platform() as running:
         running.serve(agent, handle)
-        return running.ask(handle, question)
+        answer = running.ask(handle, question)
+        for embed in answer.embeds.values():
+            embed.content = embed.content  # where it is now will be gone with the platform
+        return answer
