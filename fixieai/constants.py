@@ -18,7 +18,6 @@ FIXIE_DEPLOYMENT_URL = f"{FIXIE_API_URL}/api/deployments"
 FIXIE_JWKS_URL = f"{FIXIE_API_URL}/.well-known/jwks.json"
 FIXIE_OPENAI_PROXY_URL = f"{FIXIE_API_URL}/api/openai-proxy/v1"
 FIXIE_WEB_AGENT_URL = f"{FIXIE_API_URL}/agents"
-FIXIE_SESSION_URL = f"{FIXIE_API_URL}/api/sessions"
 # Fixed by the wire protocol, whatever the platform's address is.
 FIXIE_AGENT_API_AUDIENCES = ["https://app.fixie.ai/api", "https://app.dev.fixie.ai/api"]
 

@@ -13,6 +13,7 @@ from fixieai import constants
 from fixieai.agents import exceptions, token
 from fixieai.agents.agent_func import AgentCorpusFunc, AgentFunc, AgentQueryFunc
 from fixieai.agents.oauth import OAuthParams, finish_authorization
+from fixieai.protocol import builtin_funcs
 from fixieai.protocol.messages import Message
 from fixieai.protocol.metadata import AgentMetadata
 
@@ -24,7 +25,6 @@ Func = TypeVar("Func", bound=Callable[..., Any])
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8181
-_BUILTIN_PREFIX = "fixie_"
 _FUNC_NAME = re.compile(r"\w{1,64}")
 _UNPINNED = (
     "FIXIE_ALLOWED_AGENT_ID is not set: this agent accepts tokens that were made for any agent, so another "
@@ -105,7 +105,7 @@ class AgentBase(abc.ABC):
 
     def is_valid_func_name(self, func_name: str) -> bool:
         """Whether few-shots may name this func: it is registered, or the platform's own."""
-        return func_name in self._funcs or func_name.startswith(_BUILTIN_PREFIX)
+        return func_name in self._funcs or func_name.startswith(builtin_funcs.PREFIX)
 
     def pin(self, agent_id: str) -> None:
         """From now on accepts tokens for this id alone, unless FIXIE_ALLOWED_AGENT_ID named another."""
