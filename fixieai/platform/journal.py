@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fixieai import errors
+from fixieai.platform import session_handles
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
@@ -81,6 +82,15 @@ class Journal:
         self.is_finished = False
 
     @property
+    def session_id(self) -> int:
+        return self._session.id
+
+    @property
+    def query_id(self) -> int | None:
+        """None until the question is stored."""
+        return self._place.query_id if self._place else None
+
+    @property
     def session_handle(self) -> str:
         return self._session.handle
 
@@ -138,22 +148,27 @@ class Journal:
         *,
         is_new_session: bool,
     ) -> None:
-        """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries."""
+        """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries.
+
+        A new session has its handle from then on.
+        """
         self._note_attached(asked)
         line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
         question = self._message(line, USER)
-        session, owner_id = self._session, self._owner_id
+        drafted, owner_id = self._session, self._owner_id
         new = NewQuery(question, self._executor_id, agent_id, question.text[:_NAME_LENGTH])
 
-        def begin(transaction: Transaction) -> tuple[queries.Query, int]:
-            number = count(transaction, owner_id)
+        def begin(transaction: Transaction) -> tuple[Session, queries.Query, int]:
+            number, session = count(transaction, owner_id), drafted
             if is_new_session:
-                sessions.insert(transaction, owner_id, session)
-            return queries.begin(transaction, owner_id, session.id, new), number
+                session = sessions.insert_under_free_handle(
+                    transaction, owner_id, drafted, session_handles.new
+                )
+            return session, queries.begin(transaction, owner_id, session.id, new), number
 
-        begun, number = await self._database.write(begin)
-        self._run.query_id = begun.id
-        self._place = Place(owner_id, session.id, begun.id, self._executor_id)
+        self._session, begun, number = await self._database.write(begin)
+        self._run.session, self._run.query_id = self._session.handle, begun.id
+        self._place = Place(owner_id, drafted.id, begun.id, self._executor_id)
         self._run.begin(number)
 
     async def go_on(self, query_id: int) -> list[messages.Message]:
@@ -274,8 +289,19 @@ class Journal:
             self._publish(lines)
         self.publish_end(line, sender, failure)
 
-    def publish_end(self, line: Line, sender: str, failure: Failure | None) -> None:
-        self.is_finished = True
+    async def runs_elsewhere(self) -> bool:
+        """For a query to which nothing can be added: whether another process goes on with it."""
+        query_id = self.query_id
+        if query_id is None:
+            return False
+        query = await self._database.read(queries.get, self._owner_id, query_id)
+        return query is not None and query.status == "running"
+
+    def publish_end(
+        self, line: Line, sender: str, failure: Failure | None, *, is_finished: bool = True
+    ) -> None:
+        """Readers learn that they have seen all; the query may go on without them (not `is_finished`)."""
+        self.is_finished = is_finished
         self._run.publish(
             Event(
                 LineKind.RESPONSE,

@@ -17,7 +17,7 @@ from fixieai import errors
 from fixieai.platform.feeds import Feed, Feeds
 from fixieai.platform.runs import Event
 from fixieai.protocol.transcript import LineKind
-from fixieai.storage.notices import LONGEST, Notices
+from fixieai.storage.notices import LONGEST, NoNotices, Notices
 
 _WATCHED_SECONDS = 15.0
 _FORGOTTEN_SECONDS = 2.5 * _WATCHED_SECONDS
@@ -46,6 +46,7 @@ class Relay:
 
     def __init__(self, notices: Notices, feeds: Feeds, queries: Queries) -> None:
         self._notices = notices
+        self._has_others = not isinstance(notices, NoNotices)
         self._feeds = feeds
         self._queries = queries
         self._watched_elsewhere: dict[int, float] = {}
@@ -86,7 +87,7 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Within the block this process and the others hear of each other; at its end they hear that it left."""
+        """Within the block this process and the others hear of each other; at its end, that it left."""
         async with self._notices.exchanged(self._hear, self._missed):
             telling = asyncio.create_task(self._tell_watched_for_ever())
             try:
@@ -99,6 +100,8 @@ class Relay:
 
     def _tell(self, kind: str, *values: Any) -> None:
         """What is too long for a notice is a partial answer: others see it when it is whole."""
+        if not self._has_others:
+            return
         notice = json.dumps((kind, *values), ensure_ascii=False).encode("utf-8", "replace")
         if len(notice) <= LONGEST:
             self._notices.send(notice.decode("utf-8"))

@@ -36,4 +36,6 @@ trumpet tulip turtle valley violin volcano wagon walrus waterfall whale willow w
 
 def new() -> str:
     """One of some 1.5 million. A handle names a session of its owner; it is not a secret."""
-    return "-".join(secrets.choice(words) for words in (_MOODS, _LOOKS, _THINGS))
+    rest, thing = divmod(secrets.randbelow(len(_MOODS) * len(_LOOKS) * len(_THINGS)), len(_THINGS))
+    mood, look = divmod(rest, len(_LOOKS))
+    return f"{_MOODS[mood]}-{_LOOKS[look]}-{_THINGS[thing]}"

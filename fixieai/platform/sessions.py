@@ -18,7 +18,6 @@ from fixieai.storage.transaction import Transaction
 
 MAXIMUM_TEXT = 256 * 1024
 _NO_AGENT = "None"
-_TRIES_FOR_A_HANDLE = 8
 
 
 class Sessions:
@@ -39,17 +38,10 @@ class Sessions:
         if frontend_agent_id is not None:
             program = await self._registry.program(caller, frontend_agent_id)
             frontend_agent_id = program.agent_id
-        session = sessions.draft(await self._free_handle(caller), frontend_agent_id)
-        await self._database.write(sessions.insert, caller.user_id, session)
-        return session
-
-    async def _free_handle(self, caller: Caller) -> str:
-        """Free at this moment: should another session take it in the next, storing this one is a Conflict."""
-        for _ in range(_TRIES_FOR_A_HANDLE):
-            handle = session_handles.new()
-            if await self._database.read(sessions.get, caller.user_id, handle) is None:
-                return handle
-        raise errors.ServiceUnavailable("No free name for a session was found; try again.")
+        session = sessions.draft(session_handles.new(), frontend_agent_id)
+        return await self._database.write(
+            sessions.insert_under_free_handle, caller.user_id, session, session_handles.new
+        )
 
     async def find(self, caller: Caller, handle: str) -> Session:
         return _found(await self._database.read(sessions.get, caller.user_id, handle))
@@ -129,7 +121,7 @@ class Sessions:
             program = await self._named(caller, agent, session)
         is_new = session is None
         if session is None:
-            session = sessions.draft(await self._free_handle(caller), program.agent_id if program else None)
+            session = sessions.draft(session_handles.new(), program.agent_id if program else None)
         kept = await self._embeds.keep(caller.user_id, session.id, message, is_persons=True)
         question = dataclasses.replace(kept.message, text=text)
         return self._runner.start(

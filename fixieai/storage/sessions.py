@@ -1,12 +1,14 @@
 """Conversations. Their messages are in `messages`, what was asked in them in `queries`."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from fixieai import errors
 from fixieai.storage import ids, statements, timestamps
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("sessions")
+_TRIES_FOR_A_HANDLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,23 @@ class Session:
 
 
 def draft(handle: str, frontend_agent_id: str | None = None) -> Session:
-    """A session that is not stored yet: `insert` does that, with what else is to be stored."""
+    """A session that is not stored yet: whoever stores it may store more with it."""
     now = timestamps.now()
     return Session(ids.new_id(), handle, None, frontend_agent_id, now, now)
 
 
 def insert(transaction: Transaction, owner_id: int, session: Session) -> None:
     """Raises Conflict when the owner has a session of that handle."""
+    if not _insert(transaction, owner_id, session):
+        raise _taken(session)
+
+
+def _taken(session: Session) -> errors.Conflict:
+    return errors.Conflict(f"There is a session named {session.handle!r} already.")
+
+
+def _insert(transaction: Transaction, owner_id: int, session: Session) -> bool:
+    """Whether the owner had no session of that handle."""
     params: Params = {
         "id": session.id,
         "owner_id": owner_id,
@@ -36,8 +48,22 @@ def insert(transaction: Transaction, owner_id: int, session: Session) -> None:
         "frontend_agent_id": session.frontend_agent_id,
         "now": session.created,
     }
-    if not transaction.execute(_SQL["insert"], params):
-        raise errors.Conflict(f"There is a session named {session.handle!r} already.")
+    return transaction.execute(_SQL["insert"], params) > 0
+
+
+def insert_under_free_handle(
+    transaction: Transaction, owner_id: int, session: Session, another_handle: Callable[[], str]
+) -> Session:
+    """The session as it is stored: under another handle when the owner has one of that handle already.
+
+    Raises:
+        Conflict: so many other handles in a row are taken, too.
+    """
+    for _ in range(_TRIES_FOR_A_HANDLE):
+        if _insert(transaction, owner_id, session):
+            return session
+        session = replace(session, handle=another_handle())
+    raise _taken(session)
 
 
 def create(

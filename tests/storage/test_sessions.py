@@ -36,6 +36,22 @@ def test_a_handle_is_taken_for_its_owner_alone(transaction: Transaction, ann: in
     assert sessions.create(transaction, bob, "stormy-ferryboat").id != first.id
 
 
+def test_a_new_session_gets_another_handle_where_its_own_is_taken(transaction: Transaction, ann: int) -> None:
+    for taken in ("a", "b"):
+        sessions.create(transaction, ann, taken)
+    drafted = sessions.draft("a", "ann/dice")
+    stored = sessions.insert_under_free_handle(transaction, ann, drafted, iter(("b", "c", "d")).__next__)
+    assert (stored.id, stored.handle) == (drafted.id, "c")
+    assert sessions.get(transaction, ann, "c") == stored
+
+
+def test_where_every_handle_is_taken_no_session_is_stored(transaction: Transaction, ann: int) -> None:
+    first = sessions.create(transaction, ann, "a")
+    with pytest.raises(errors.Conflict):
+        sessions.insert_under_free_handle(transaction, ann, sessions.draft("a"), lambda: "a")
+    assert sessions.page(transaction, ann, None, 10) == [first]
+
+
 def test_pages_go_from_the_newest_to_the_oldest(transaction: Transaction, ann: int, bob: int) -> None:
     created = [sessions.create(transaction, owner, f"s{n}") for n in range(5) for owner in (ann, bob)][::2]
     seen, after = [], None
