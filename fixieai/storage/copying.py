@@ -10,7 +10,8 @@ from psycopg import sql
 
 from fixieai import errors
 from fixieai.storage import postgres_connection, postgres_errors, sqlite_connection
-from fixieai.storage.transaction import Row
+from fixieai.storage.postgres_connection import PostgresTransaction
+from fixieai.storage.transaction import Row, Transaction
 
 _ROWS_AT_ONCE = 1_000
 _OWN_TABLES = ("schema_versions", "executors")
@@ -18,11 +19,13 @@ _OWN_TABLES = ("schema_versions", "executors")
 Progress = Callable[[str, int], None]
 
 
-def copy_to_postgres(path: pathlib.Path, url: str, on_table: Progress) -> dict[str, int]:
+def copy_to_postgres(
+    path: pathlib.Path, url: str, on_table: Progress, then: Callable[[Transaction], None] = lambda _: None
+) -> dict[str, int]:
     """Copies an SQLite file that no platform uses into an empty database; the rows of each table.
 
     All of it is one transaction: it is all there afterwards, or nothing is. `on_table` is told each
-    table's name and number of rows when it is copied.
+    table's name and number of rows when it is copied; `then` writes what is to be there besides.
 
     Raises:
         Conflict: the target holds rows already, or the counts differ afterwards.
@@ -35,7 +38,9 @@ def copy_to_postgres(path: pathlib.Path, url: str, on_table: Progress) -> dict[s
         ):
             postgres_connection.migrate(target)
             with target.transaction():
-                return _copy(source, target, on_table)
+                counts = _copy(source, target, on_table)
+                then(PostgresTransaction(target))
+                return counts
     except psycopg.Error as error:
         raise postgres_errors.explain(error) from error
 

@@ -17,14 +17,19 @@ def open_lanes(url: str) -> tuple[PostgresLane, PostgresLane]:
         ServiceUnavailable: the server cannot be reached.
         ConfigurationError: it refuses the user or the database, or has a newer schema.
     """
-    try:
-        with postgres_connection.connect(url) as connection:
-            postgres_connection.migrate(connection)
-    except psycopg.Error as error:
-        raise postgres_errors.explain(error) from error
+    migrate(url)
     return PostgresLane(url, _READERS, is_read_only=True), PostgresLane(url, _WRITERS, is_read_only=False)
 
 
 def notices(url: str) -> PostgresNotices:
     """The way to the other processes on that database."""
     return PostgresNotices(url)
+
+
+def migrate(url: str) -> int:
+    """Brings the schema up; how many steps that took. Raises as `open_lanes`."""
+    try:
+        with postgres_connection.connect(url) as connection:
+            return postgres_connection.migrate(connection)
+    except psycopg.Error as error:
+        raise postgres_errors.explain(error) from error

@@ -6,6 +6,7 @@ from fixieai.cli.lazy import Entry
 _LOCAL = "fixieai.cli.platform.local"
 _USERS = "fixieai.cli.platform.users"
 _KEYS = "fixieai.cli.platform.keys"
+_DATABASES = "fixieai.cli.platform.databases"
 _BACKUPS = "fixieai.cli.platform.backups"
 
 users = lazy.group(
@@ -35,6 +36,8 @@ platform = lazy.group(
     {
         "serve": Entry(f"{_LOCAL}:serve", "Serves the platform until it is stopped."),
         "key": Entry(f"{_LOCAL}:key", "Prints the local user's API key."),
+        "migrate": Entry(f"{_DATABASES}:migrate", "Brings the database to the schema of this version."),
+        "copy": Entry(f"{_DATABASES}:copy", "Copies the home's database to Postgres."),
         "users": Entry(f"{__name__}:users", "Who may use this platform."),
         "keys": Entry(f"{__name__}:keys", "API keys of this platform."),
         "gc": Entry("fixieai.cli.platform.retention:gc", "Removes what is old, and what has ended."),
