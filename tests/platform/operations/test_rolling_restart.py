@@ -1,0 +1,161 @@
+"""Two replicas behind a load balancer are replaced one after the other, and nobody notices."""
+
+import base64
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self
+
+import pytest
+import requests
+
+import fixieai
+from fixieai import credentials, testing
+from fixieai.testing.model_server import ModelServer, Says
+
+_SECONDS = 40
+_CLIENTS = 6
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+class _Replica:
+    """One place for a platform process, which can be replaced."""
+
+    def __init__(self, home: pathlib.Path, variables: dict[str, str]) -> None:
+        self.home, self.port = home, _free_port()
+        self._variables = variables
+        self._log = home.with_name(f"{home.name}.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(self.home)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._variables},
+            )
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(_SECONDS)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(_SECONDS)
+
+    def log(self) -> str:
+        return self._log.read_text("utf-8")
+
+
+@pytest.fixture
+def replicas(tmp_path: pathlib.Path, postgres_url: str) -> Iterator[tuple[_Replica, _Replica]]:
+    with ModelServer(lambda _: Says("A: one two three", seconds_per_word=0.1)) as model:
+        variables = {
+            "FIXIE_DATABASE_URL": postgres_url,
+            "FIXIE_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
+            "FIXIE_BLOBS": str(tmp_path / "blobs"),
+            "FIXIE_DRAIN_SECONDS": "1",
+            "FIXIE_DAILY_QUERIES": "0",
+            "FIXIE_LLM_BASE_URL": model.base_url,
+            "FIXIE_DEFAULT_MODEL": "custom/scripted",
+            "FIXIE_LLM_RENDERING": "text",
+        }
+        both = _Replica(tmp_path / "one", variables), _Replica(tmp_path / "two", variables)
+        try:
+            yield both
+        finally:
+            for replica in both:
+                replica.close()
+
+
+class _Load:
+    """Clients that ask one thing after the other, and keep what was not as it should be."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._key = key
+        self._is_over = threading.Event()
+        self.answers = 0
+        self.problems: list[str] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(_CLIENTS)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join(_SECONDS)
+
+    def _ask(self) -> None:
+        with requests.Session() as http:
+            http.headers["Authorization"] = f"Bearer {self._key}"
+            while not self._is_over.is_set():
+                self._try(lambda: self._query(http))
+
+    def _try(self, request: Callable[[], None]) -> None:
+        try:
+            request()
+            self.answers += 1
+        except (requests.RequestException, AssertionError, KeyError, ValueError) as error:
+            self.problems.append(repr(error))
+
+    def _query(self, http: requests.Session) -> None:
+        """A session, a query in it, and its messages: each at whichever replica."""
+        made = http.post(f"{self._url}/api/sessions", json={"frontendAgentId": "count"}, timeout=_SECONDS)
+        assert made.status_code == 201, made.text
+        session = made.json()["handle"]
+        body = {"session": session, "message": {"text": "Count"}}
+        asked = http.post(f"{self._url}/api/agents/count", json=body, timeout=_SECONDS)
+        assert asked.status_code == 200, asked.text
+        found = http.get(f"{self._url}/api/sessions/{session}/messages", timeout=_SECONDS).json()
+        assert [message["text"] for message in found["messages"]] == ["Count", "one two three"], found
+
+
+@pytest.mark.timeout(180)
+def test_a_rolling_restart_under_load_fails_no_request(replicas, balance) -> None:
+    agent = fixieai.CodeShotAgent("I count.", "Q: Count\nA: one two three")
+    balancer = balance([replica.port for replica in replicas])
+    with contextlib.ExitStack() as stack:
+        for replica in replicas:
+            replica.start()
+        for replica in replicas:
+            balancer.wait_until_ready(replica.port)
+        key = (replicas[0].home / credentials.LOCAL_KEY_FILE).read_text("ascii").strip()
+        testing.Platform(balancer.url, key, stack).serve(agent, "count")
+        load = stack.enter_context(_Load(balancer.url, key))
+        time.sleep(1)
+        for replica in replicas:
+            served = balancer.served[replica.port]
+            assert served > 0
+            assert replica.stop() == 0, replica.log()
+            replica.start()
+            balancer.wait_until_ready(replica.port)
+            time.sleep(1)
+            assert balancer.served[replica.port] > served
+        load.__exit__()
+
+    assert not load.problems
+    assert not balancer.failures
+    assert load.answers > 20
+    for replica in replicas:
+        assert "Traceback" not in replica.log()
