@@ -34,6 +34,7 @@ from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.queries import Unfinished
 from fixieai.storage.sessions import Session
+from fixieai.storage.transaction import DatabaseUnavailable
 
 _logger = logging.getLogger("fixieai.platform")
 PLATFORM = "platform"
@@ -49,6 +50,19 @@ _TOO_OFTEN = (
 _GOES_ON = Failure(
     INTERRUPTED,
     "The platform is restarting. This query goes on by itself: its answer will be in the session.",
+    503,
+    _RETRY_SECONDS,
+)
+_GOES_ON_LATER = Failure(
+    INTERRUPTED,
+    "The database cannot be used at the moment. This query goes on by itself when it can: its answer will "
+    "be in the session.",
+    503,
+    _RETRY_SECONDS,
+)
+_GOES_ON_ELSEWHERE = Failure(
+    INTERRUPTED,
+    "This query goes on in another process of the platform: its answer will be in the session.",
     503,
     _RETRY_SECONDS,
 )
@@ -117,10 +131,13 @@ class QueryRunner:
         if self._handing_over is not None:
             return
         for unfinished in await self._database.write(queries.take, self._executor.id):
-            _logger.warning("query %d goes on where it was left", unfinished.id)
-            self._services.metrics.queries_taken.add()
-            going_on = self._going_on(unfinished)
-            self._launch(unfinished.owner_id, unfinished.session, going_on, contextlib.nullcontext())
+            self._take_up(unfinished)
+
+    def _take_up(self, unfinished: Unfinished) -> None:
+        _logger.warning("query %d goes on where it was left", unfinished.id)
+        self._services.metrics.queries_taken.add()
+        going_on = self._going_on(unfinished)
+        self._launch(unfinished.owner_id, unfinished.session, going_on, contextlib.nullcontext())
 
     async def cancel(self, owner_id: int, session_id: int) -> bool:
         """Ends the query that is being answered in a session; whether there is one."""
@@ -191,13 +208,50 @@ class QueryRunner:
 
     async def _run_in_turn(self, turn: _Turn, journal: Journal, answer: _Answer) -> None:
         try:
-            async with turn, asyncio.timeout(self._services.limits.query_seconds):
-                await answer(journal)
+            async with turn:
+                if not await self._see_through(journal, answer):
+                    await self._go_on_later(journal)
         except asyncio.CancelledError:
             await asyncio.shield(_end_cancelled(journal))
             raise
+
+    async def _see_through(self, journal: Journal, answer: _Answer) -> bool:
+        """Whether the query has ended; else nothing can be stored at the moment, and its readers know."""
+        try:
+            async with asyncio.timeout(self._services.limits.query_seconds):
+                await answer(journal)
+        except DatabaseUnavailable as error:
+            _pause(journal, _GOES_ON_LATER if journal.has_begun else self._failure(error))
+            return False
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the session says so and goes on
-            await _fail(journal, self._failure(error))
+            return await _fail(journal, self._failure(error))
+        return True
+
+    async def _go_on_later(self, journal: Journal) -> None:
+        """Goes on with a query when the database can be used again.
+
+        Where it is not known whether the question was stored, that is known then, too: as long as this is
+        its turn, no other query of the session is begun here.
+        """
+        session_id, query_id = journal.session_id, journal.query_id
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            try:
+                await journal.settle()
+                if query_id is None and self._is_answered(journal.session_handle):
+                    return
+                found = await self._database.write(
+                    queries.take_again, self._executor.id, session_id, query_id
+                )
+            except (errors.ServiceUnavailable, errors.StorageFull):
+                continue
+            break
+        for unfinished in found:
+            self._take_up(unfinished)
+
+    def _is_answered(self, session: str) -> bool:
+        """Whether a query of the session runs here."""
+        return any(run.session == session and run.query_id is not None for run in self._tasks.values())
 
     async def _answer(self, query: Query, journal: Journal) -> None:
         """Stores the query, finds the agent, and lets it answer."""
@@ -257,6 +311,8 @@ class QueryRunner:
 
         async def answer(journal: Journal) -> None:
             recorded = await journal.go_on(unfinished.id)
+            if unfinished.is_cancelled:
+                raise Cancelled
             if unfinished.attempts > _MOST_ATTEMPTS:
                 raise errors.FixieError(_TOO_OFTEN)
             asked = resuming.question(recorded, unfinished.agent_id)
@@ -297,20 +353,33 @@ async def _end_cancelled(journal: Journal) -> None:
         journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
 
 
-async def _fail(journal: Journal, failure: Failure) -> None:
-    """Ends the query with its reason; where even that cannot be stored, readers still learn of it."""
-    if not journal.is_finished:
-        await _end(journal, failure)
-    await journal.let_go()
+async def _fail(journal: Journal, failure: Failure) -> bool:
+    """Ends the query with its reason. False: not even that can be stored at the moment."""
+    has_ended = journal.is_finished or await _end(journal, failure)
+    if has_ended:
+        await journal.let_go()
+    return has_ended
 
 
-async def _end(journal: Journal, failure: Failure) -> None:
+async def _end(journal: Journal, failure: Failure) -> bool:
     line = Line(LineKind.RESPONSE, failure.message)
     try:
         await journal.finish(line, PLATFORM, failure)
-    except errors.NotFound:  # its session was deleted meanwhile
-        journal.publish_end(line, PLATFORM, failure)
+    except errors.NotFound:  # its session was deleted meanwhile, or this process was taken for dead
+        if await journal.runs_elsewhere():
+            failure = _GOES_ON_ELSEWHERE
+        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
         await journal.settle()
+    except (DatabaseUnavailable, errors.StorageFull):
+        _logger.warning("the end of a query cannot be stored: %s", failure.message)
+        _pause(journal, failure)
+        return False
     except Exception:
         _logger.exception("the end of a query could not be stored")
         journal.publish_end(line, PLATFORM, failure)
+    return True
+
+
+def _pause(journal: Journal, failure: Failure) -> None:
+    """Tells the readers, and nobody else."""
+    journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure, is_finished=False)

@@ -6,6 +6,7 @@ import psycopg
 from psycopg import errors as codes
 
 from fixieai import errors
+from fixieai.storage.transaction import DatabaseUnavailable
 
 _RETRY_SECONDS = 5.0
 
@@ -34,9 +35,7 @@ def explain(error: BaseException) -> BaseException:
 
 
 def _unreachable() -> errors.FixieError:
-    return errors.ServiceUnavailable(
-        "The database cannot be reached at the moment.", retry_after=_RETRY_SECONDS
-    )
+    return DatabaseUnavailable(retry_after=_RETRY_SECONDS)
 
 
 def _refused() -> errors.FixieError:

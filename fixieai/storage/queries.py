@@ -100,11 +100,15 @@ def get(transaction: Transaction, owner_id: int, query_id: int) -> Query | None:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A query that its executor left behind, and whose it is. `attempts` counts this one too."""
+    """A query that its executor left behind, and whose it is. `attempts` counts this one too.
+
+    `is_cancelled`: somebody asked for its end.
+    """
 
     id: int
     agent_id: str | None
     attempts: int
+    is_cancelled: bool
     owner_id: int
     username: str
     time_zone: str | None
@@ -117,15 +121,21 @@ def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
     return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
 
 
-def take_again(transaction: Transaction, executor_id: str, session_id: int) -> list[Unfinished]:
-    """The query of a session that the executor runs, if there is one: it begins anew to go on with it."""
-    taken = transaction.rows(_SQL["take_again"], {"executor_id": executor_id, "session_id": session_id})
+def take_again(
+    transaction: Transaction, executor_id: str, session_id: int, query_id: int | None
+) -> list[Unfinished]:
+    """The query of a session, if the executor runs it: it begins anew to go on with it.
+
+    `query_id` is None for one that may have been stored or not.
+    """
+    params: Params = {"executor_id": executor_id, "session_id": session_id, "query_id": query_id or 0}
+    taken = transaction.rows(_SQL["take_again"], params)
     return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
 
 
 def _unfinished(transaction: Transaction, query_id: int) -> list[Unfinished]:
     rows = transaction.rows(_SQL["unfinished"], {"id": query_id})
-    return [Unfinished(*(*row[:6], Session(*row[6:]))) for row in rows]
+    return [Unfinished(*(*row[:3], bool(row[3]), *row[4:7], Session(*row[7:]))) for row in rows]
 
 
 def cancel(transaction: Transaction, owner_id: int, session_id: int) -> int | None:

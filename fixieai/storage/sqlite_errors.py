@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fixieai import errors
+from fixieai.storage.transaction import DatabaseUnavailable
 
 _PRIMARY_CODE = 0xFF
 _NEEDED_BYTES = 1024 * 1024
@@ -38,11 +39,11 @@ def _io_error(path: pathlib.Path) -> errors.FixieError:
         free = _NEEDED_BYTES
     if free < _NEEDED_BYTES:
         return full(path)
-    return errors.ServiceUnavailable(f"The disk failed while {path} was read or written. Check the disk.")
+    return DatabaseUnavailable(f"The disk failed while {path} was read or written. Check the disk.")
 
 
 def _locked(path: pathlib.Path) -> errors.FixieError:
-    return errors.ServiceUnavailable(f"Another program has {path} locked. Close it, and try again.")
+    return DatabaseUnavailable(f"Another program has {path} locked. Close it, and try again.")
 
 
 def damaged(path: pathlib.Path) -> errors.FixieError:

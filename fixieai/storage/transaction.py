@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from fixieai import errors
+
 Value = str | int | float | None
 Params = Mapping[str, Value]
 Row = tuple[Any, ...]
+
+
+class DatabaseUnavailable(errors.ServiceUnavailable):
+    """The database cannot be reached at the moment."""
 
 
 class Transaction(Protocol):
     """Statements name their parameters `:name`; all of one transaction are stored, or none.
 
     Every method raises UnprocessableContent for text that cannot be stored (it holds NUL or half
-    a surrogate pair), StorageFull, ServiceUnavailable or ConfigurationError when the engine fails,
+    a surrogate pair), StorageFull, DatabaseUnavailable or ConfigurationError when the engine fails,
     and Conflict when a constraint of the schema forbids the change.
     """
 

@@ -71,9 +71,11 @@ def test_who_waits_for_a_query_to_be_taken_adds_nothing(processes: _Two, place: 
 def test_who_stands_still_in_the_middle_of_a_transaction_loses_it(processes: _Two, place: Place) -> None:
     old, new = processes
     old.execute("SET idle_in_transaction_session_timeout = '300ms'")
-    with pytest.raises(psycopg.Error), old.transaction():
-        messages.append(PostgresTransaction(old), place, _LATE)
-        assert [taken.id for taken in queries.take(PostgresTransaction(new), "new")] == [place.query_id]
+    old.execute("BEGIN")
+    messages.append(PostgresTransaction(old), place, _LATE)
+    assert [taken.id for taken in queries.take(PostgresTransaction(new), "new")] == [place.query_id]
+    with pytest.raises(psycopg.Error):
+        old.execute("COMMIT")
 
     stored = messages.of_query(PostgresTransaction(new), place.owner_id, place.session_id, place.query_id)
     assert [message.text for message in stored] == ["Go"]

@@ -22,12 +22,14 @@ RETURNING id;
 
 -- name: take_again
 UPDATE queries SET attempts = attempts + 1
-WHERE session_id = :session_id AND status = 'running' AND executor_id = :executor_id
+WHERE
+    session_id = :session_id AND status = 'running' AND executor_id = :executor_id
+    AND (:query_id = 0 OR id = :query_id)
 RETURNING id;
 
 -- name: unfinished
 SELECT
-    queries.id, queries.agent_id, queries.attempts,
+    queries.id, queries.agent_id, queries.attempts, queries.is_cancelled,
     users.id, users.username, users.time_zone,
     sessions.id, sessions.handle, sessions.name, frontend_agent_id, sessions.created, sessions.modified
 FROM queries
