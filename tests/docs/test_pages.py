@@ -80,6 +80,13 @@ def test_defaults_of_limits_are_true() -> None:
         "FIXIE_DAILY_AGENT_TOKENS": daily.agent_tokens or 0,
         "FIXIE_DAILY_DOLLARS": daily.dollars or 0,
     }
+    kept = from_environment({}).kept_days
+    assert numbers(page("retention.md")) == {
+        "FIXIE_KEEP_SESSIONS_DAYS": kept.sessions or 0,
+        "FIXIE_KEEP_MESSAGES_DAYS": kept.messages or 0,
+        "FIXIE_KEEP_REVISIONS_DAYS": kept.revisions or 0,
+        "FIXIE_KEEP_USAGE_DAYS": kept.usage,
+    }
     quota = from_environment({}).storage_quota
     assert numbers(page("oauth.md")) == {
         "FIXIE_STORAGE_KEYS": quota.keys,
