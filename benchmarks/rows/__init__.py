@@ -2,7 +2,19 @@
 
 from collections.abc import Callable, Mapping
 
-from benchmarks.rows import func, graphql, imports, install, latency, memory, query, start, turn, written
+from benchmarks.rows import (
+    first_token,
+    func,
+    graphql,
+    imports,
+    install,
+    latency,
+    memory,
+    query,
+    start,
+    turn,
+    written,
+)
 from benchmarks.table import Row
 
 ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
@@ -16,4 +28,5 @@ ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
     "memory": memory.measure,
     "install": install.measure,
     "latency": latency.measure,
+    "first_token": first_token.measure,
 }
