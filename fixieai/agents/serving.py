@@ -49,7 +49,7 @@ def serve(agent: AgentBase, handle: str | None, host: str, port: int) -> None:
     """
     try:
         if os.environ.get("FIXIE_API_URL"):
-            _serve_alone(agent, host, port)
+            _serve_alone(agent, handle or _program_handle(), host, port)
         else:
             _serve_locally(agent, handle or _program_handle(), host, port)
     except errors.FixieError as error:
@@ -80,10 +80,14 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _serve_alone(agent: AgentBase, host: str, port: int) -> None:
+def _serve_alone(agent: AgentBase, handle: str, host: str, port: int) -> None:
     app = guarded_app(agent, host)
     with server.bind(host, port) as sock:
-        text = f"Serving the agent at {server.url_of(sock)}. Ctrl-C stops it."
+        url = server.url_of(sock)
+        text = (
+            f"Serving the agent at {url}. Ctrl-C stops it.\nThe platform of FIXIE_API_URL is not told by "
+            f"itself. Where it can reach this address: `fixie agent register {handle} {url}`"
+        )
         server.run_foreground(app, sock, on_started=lambda: _say(text))
 
 

@@ -91,6 +91,7 @@ def test_a_program_serves_until_it_is_told_to_stop(stop: signal.Signals) -> None
         assert process.stdout is not None
         said = process.stdout.readline()
         url = said.split("Serving the agent at ")[1].split(". ")[0]
+        assert f"`fixie agent register mine {url}`" in process.stdout.readline()
         assert requests.get(url, timeout=20).json() == {"detail": "Not authenticated"}
         process.send_signal(stop)
         assert process.wait(20) == 0

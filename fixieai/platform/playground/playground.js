@@ -55,10 +55,16 @@ function pageLink(path, ...content) {
   return link;
 }
 
+/** What it is called. Whoever publishes an agent chooses its name, so those of others show their id too. */
+function label(agent) {
+  if (agent.owner.username === view.user.username) return agent.name || agent.handle;
+  return agent.name ? `${agent.name} · ${agent.agentId}` : agent.agentId;
+}
+
 function shownAgent(agent) {
   const dot = element("span", { className: `dot ${agent.status}`, title: agent.status });
   const status = element("span", { className: "hidden" }, `(${agent.status})`);
-  return element("li", {}, pageLink(`/agents/${agent.agentId}`, dot, agent.name || agent.handle, " ", status));
+  return element("li", {}, pageLink(`/agents/${agent.agentId}`, dot, label(agent), " ", status));
 }
 
 function shownSession(session) {
@@ -117,18 +123,19 @@ async function show() {
 
 async function showBeginning(signal) {
   const agent = view.agentId && (await call("GET", `/api/agents/${view.agentId}`, { signal }));
+  const heading = agent && (agent.name ? label(agent) : agent.agentId);
   const queries = agent ? agent.queries : view.agents.flatMap(({ queries: [one] }) => (one ? [one] : []));
   const suggestions = queries.slice(0, MOST_SUGGESTIONS);
   const text = agent
     ? agent.description || "Ask this agent something."
     : "Ask something: the agent whose examples are most like your question answers. Or choose one.";
   conversation.clear(element("div", { className: "empty" },
-    element("h2", {}, agent ? agent.name || agent.agentId : "What would you like to know?"),
+    element("h2", {}, heading ?? "What would you like to know?"),
     element("p", {}, view.agents.length ? text : "No agent is registered yet. Run one: python main.py"),
     ...(agent && agent.status !== "online" ? [element("p", { className: "note" }, `This agent is ${agent.status}. Start its program.`)] : []),
     element("div", { className: "suggestions" }, ...suggestions.map((query) => button(query, () => submit(query)))),
   ));
-  describe(agent ? agent.name || agent.agentId : NEW);
+  describe(heading ?? NEW);
 }
 
 async function showSession(signal) {

@@ -105,3 +105,16 @@ def test_a_narrow_window_has_nothing_to_scroll_sideways(page, path: str) -> None
         page.wait(lambda: page.path == "/agents/local/dice" and not page.texts("#agents"))
     finally:
         page.chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_agents_of_others_are_shown_with_their_owner(page, platform) -> None:
+    eve = platform.add_user("eve")
+    eve.call("PUT", "/api/agents/eve/dice", {"name": "dice"})
+    eve.call("PATCH", "/api/agents/eve/dice", {"published": True})
+
+    page.open("/agents/eve/dice")
+
+    page.wait(lambda: page.texts(".empty h2") == ["dice · eve/dice"])
+    names = [name.splitlines()[0] for name in page.texts("#agents a")]
+    assert [name for name in names if name.startswith("dice")] == ["dice", "dice · eve/dice"]
+    eve.call("DELETE", "/api/agents/eve/dice")
