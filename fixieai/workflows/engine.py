@@ -288,8 +288,12 @@ def _end_of_call(task: "asyncio.Task[Any]") -> None:
 
 
 def _import_runtime() -> Any:
-    from fixieai.workflows import dbos_runtime  # noqa: PLC0415 - half a second, paid by who opens an engine
-
+    try:
+        from fixieai.workflows import dbos_runtime  # noqa: PLC0415 - an extra, and half a second
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError(
+            f"Durable workflows need {error.name}: pip install 'fixieai[workflows]'."
+        ) from error
     return dbos_runtime
 
 
