@@ -105,12 +105,14 @@ class _Backup:
 
     async def _add_database(self, name: str) -> int:
         """Where bytes are gone that the copy refers to, a newer copy does not refer to them."""
-        for number in range(_TRIES):
-            dump = self._folder / f"{number}-{name}"
+        dump = self._folder / name
+        for _ in range(_TRIES):
+            known = self._lost
+            await asyncio.to_thread(dump.unlink, missing_ok=True)
             with views.dumped(self._settings.database_url, dump) as view:
                 self._lost = await self._add_missing(view)
                 schema = view.schema
-            if not self._lost:
+            if self._lost == known:  # none, or they were gone before
                 break
         await asyncio.to_thread(self._archive.add_file, name, dump)
         return schema

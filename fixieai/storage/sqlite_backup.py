@@ -34,7 +34,8 @@ def snapshot(path: pathlib.Path, target: pathlib.Path) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         target.unlink(missing_ok=True)
-        raise sqlite_errors.explain(error, path) from error
+        is_full = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+        raise sqlite_errors.explain(error, target if is_full else path) from error
 
 
 def findings(path: pathlib.Path) -> list[str]:

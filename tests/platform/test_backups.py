@@ -10,6 +10,7 @@ import pathlib
 import random
 import sqlite3
 import stat
+import subprocess
 import tarfile
 import threading
 import uuid
@@ -309,6 +310,72 @@ def test_a_damaged_database_is_found(tmp_path: pathlib.Path) -> None:
     report = asyncio.run(checks.check(settings))
     assert report.findings
     assert "damaged" in report.notes[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("size", ["40k", "400k"])
+def test_a_full_disk_is_told_and_nothing_is_left_there(tmp_path: pathlib.Path, size: str) -> None:
+    """Where there is no room for the copy of the database, or for what follows it."""
+    settings = Settings(home=tmp_path / "home", port=0, models=ModelSettings(default_model="few-shot"))
+    with running(settings) as platform:
+        serve(platform)
+        ask(platform, b"x" * 300_000)
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+        if subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("cannot mount here")
+        try:
+            with pytest.raises(errors.StorageFull, match=str(disk)):
+                back_up(settings, disk / "fixie.backup")
+            assert list(disk.iterdir()) == []
+            platform.call("GET", "/api/sessions")
+        finally:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_an_older_database_is_kept_before_it_is_brought_up_to_date(
+    new_settings: NewSettings, tmp_path: pathlib.Path
+) -> None:
+    settings = new_settings("home")
+    with running(settings) as platform:
+        serve(platform)
+        ask(platform, _CONTENT)
+    is_postgres = settings.postgres_url is not None
+    change(
+        settings, "DELETE FROM schema_versions WHERE number > 6" if is_postgres else "PRAGMA user_version = 6"
+    )
+    with pytest.raises(errors.ConfigurationError, match=r"has schema 6, .*`fixie platform migrate`"):
+        findings(settings)
+    summary = back_up(settings, tmp_path / "fixie.backup")
+    assert (summary.schema, dict(summary.blobs)) == (6, {"embeds": 1})
+
+
+def test_without_the_programs_of_postgres_the_message_says_what_to_install(
+    postgres_url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    settings = Settings(home=tmp_path / "home", postgres_url=postgres_url, secret_key=_SECRET)
+    with pytest.raises(errors.ConfigurationError, match=r"pg_dump is missing\. Install"):
+        back_up(settings, tmp_path / "fixie.backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_programs_of_postgres_say_is_passed_on_without_the_password(
+    postgres_url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "said"
+    program = tmp_path / "pg_dump"
+    program.write_text(f'#!/bin/sh\necho "$@" $PGPASSWORD > {said}\necho "no room" >&2\nexit 1\n', "utf-8")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    url = postgres_url.replace("fixie@", "fixie:geheim@")
+    settings = Settings(home=tmp_path / "home", postgres_url=url, secret_key=_SECRET)
+    with pytest.raises(errors.ConfigurationError, match=r"^pg_dump failed: no room$"):
+        back_up(settings, tmp_path / "fixie.backup")
+    *arguments, password = said.read_text("utf-8").split()
+    assert password == "geheim"
+    assert "geheim" not in "".join(arguments)
 
 
 def test_where_there_is_no_platform_nothing_is_made(tmp_path: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 """What is removed in the course of time: a bounded number of rows at once, and nothing that is in use."""
 
+import asyncio
 import time
 
 import pytest
@@ -22,6 +23,7 @@ from fixieai.storage import (
 )
 from fixieai.storage.agents import Agent, AgentChanges
 from fixieai.storage.authorizations import Authorization
+from fixieai.storage.database import Database, connect
 from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.queries import NewQuery
@@ -226,3 +228,35 @@ def test_bytes_are_unused_when_nobody_has_or_holds_them(transaction: Transaction
     packages = ["a" * 64, "b" * 64]
     assert retention.unused_by_revisions(transaction, packages, int(time.time())) == packages[1:]
     assert retention.unused_by_revisions(transaction, [], 0) == []
+
+
+async def _remove_all(database: Database, until: float) -> None:
+    found = await database.read(retention.idle_sessions, until, 0, 100)
+    await database.write(retention.give_to_nobody, found, until)
+    while await database.write(retention.remove_nobodys, 3) is not None:
+        pass
+    seen = retention.Slice(0, 0)
+    while seen.after is not None:
+        seen = await database.write(retention.trim_sessions, until, seen.after, 3)
+
+
+async def test_several_platforms_remove_the_same_at_once(
+    database: Database, owner_id: int, postgres_url: str, request: pytest.FixtureRequest
+) -> None:
+    def fill(transaction: Transaction, number: int) -> None:
+        session = sessions.create(transaction, owner_id, f"session-{number}")
+        for _ in range(3):
+            _ask(transaction, owner_id, session.id)
+            _attach(transaction, owner_id, session.id, f"{number:064}")
+
+    for number in range(10):
+        await database.write(fill, number)
+    until = time.time()
+    await database.write(fill, 10)
+    others = [await connect(postgres_url) for _ in range(2)] if "postgres" in request.node.name else []
+    await asyncio.gather(*(_remove_all(each, until) for each in (database, *others)))
+    (left,) = await database.read(sessions.page, owner_id, None, 100)
+    assert len(await database.read(messages.page, owner_id, left.id, 0, 100)) == 15
+    assert len(await database.read(embeds.perhaps_unused, 100)) == 10
+    for each in others:
+        await each.close()
