@@ -70,7 +70,7 @@ def replicas(tmp_path: pathlib.Path, postgres_url: str) -> Iterator[tuple[_Repli
         variables = {
             "FIXIE_DATABASE_URL": postgres_url,
             "FIXIE_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
-            "FIXIE_BLOBS": str(tmp_path / "blobs"),
+            "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
             "FIXIE_DRAIN_SECONDS": "1",
             "FIXIE_DAILY_QUERIES": "0",
             "FIXIE_LLM_BASE_URL": model.base_url,
