@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
@@ -240,9 +241,15 @@ async def _compose(
     revisions_of_agents = Revisions(database, handshakes, hosting, executor, settings.deploy_seconds)
     stack.push_async_callback(revisions_of_agents.close)
     price_list = prices.load(settings.daily_limits.prices)
-    usage = Usage(database, settings.daily_limits, price_list, note=metrics.count_tokens)
+    usage = Usage(
+        database,
+        settings.daily_limits,
+        price_list,
+        note=metrics.count_tokens,
+        fresh_seconds=math.inf if settings.is_alone else replicas.CATCH_UP_SECONDS,
+    )
     stack.push_async_callback(usage.close)
-    budgets = Budgets(settings.limits.tokens)
+    budgets = Budgets(settings.limits.tokens, database)
     proxy = OpenAIProxy(settings.models, usage, budgets, is_on=settings.shares_openai_key)
     stack.push_async_callback(proxy.close)
     embeds = Embeds(database, stored, secret, settings.url)

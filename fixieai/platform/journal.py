@@ -74,9 +74,12 @@ class Journal:
         self._session = desk.session
         self._executor_id = desk.executor_id
         self._place: Place | None = None
+        self._question: NewMessage | None = None
         self._recorded = 0
         self._unstored: list[tuple[NewMessage, Event]] = []
         self._spent: list[Spent] = []
+        # What all models of the query used, wherever they were called, when the last line was stored.
+        self.tokens = 0
         self._model: str | None = None
         self._ending: asyncio.Task[None] | None = None
         self.is_finished = False
@@ -152,9 +155,7 @@ class Journal:
 
         A new session has its handle from then on.
         """
-        self._note_attached(asked)
-        line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
-        question = self._message(line, USER)
+        question = self._question = self._question or self._asked(asked)
         drafted, owner_id = self._session, self._owner_id
         new = NewQuery(question, self._executor_id, agent_id, question.text[:_NAME_LENGTH])
 
@@ -171,6 +172,12 @@ class Journal:
         self._place = Place(owner_id, drafted.id, begun.id, self._executor_id)
         self._run.begin(number)
 
+    def _asked(self, asked: Kept) -> NewMessage:
+        """The question, with the embeds that came with it. Made once, however often it is to be stored."""
+        self._note_attached(asked)
+        line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
+        return self._message(line, USER)
+
     async def go_on(self, query_id: int) -> list[messages.Message]:
         """Takes up a query where it was left; its messages so far, the question first.
 
@@ -183,6 +190,7 @@ class Journal:
         self._run.query_id = query_id
         self._place = Place(self._owner_id, self._session.id, query_id, self._executor_id)
         self._recorded = len(recorded) - 1
+        self.tokens = await self._database.read(usage.of_query, self._owner_id, query_id)
         return recorded
 
     def note_spent(self, spent: Spent) -> None:
@@ -229,7 +237,8 @@ class Journal:
         lines, self._unstored = self._unstored, []
         new = [message for message, _ in lines]
         with self._taken_spent() as spent:
-            await self._database.write(_append_all, self._placed(), new, spent)
+            stored = await self._database.write(_append_all, self._placed(), new, spent)
+        self.tokens = stored or self.tokens
         self._publish(lines)
 
     @contextlib.contextmanager
@@ -323,10 +332,12 @@ class _Ending:
     error_code: str | None
 
 
-def _append_all(transaction: Transaction, place: Place, new: list[NewMessage], spent: list[Spent]) -> None:
+def _append_all(transaction: Transaction, place: Place, new: list[NewMessage], spent: list[Spent]) -> int:
+    """How many tokens the query has used so far; 0 when it used none now."""
     for message in new:
         messages.append(transaction, place, message)
     _add_all(transaction, place.owner_id, spent)
+    return usage.spend(transaction, place.query_id, sum(cost.tokens for cost in spent)) if spent else 0
 
 
 def _add_all(transaction: Transaction, owner_id: int, spent: list[Spent]) -> None:

@@ -104,17 +104,17 @@ class OpenAIProxy:
             await asyncio.wait(self._recording)
         await self._upstream.close()
 
-    def record(self, user_id: int, spent: Spent) -> asyncio.Task[None]:
+    def record(self, caller: QueryCaller, spent: Spent) -> asyncio.Task[None]:
         """In a task of its own: the request may be cancelled."""
-        task = asyncio.create_task(self._record(user_id, spent))
+        task = asyncio.create_task(self._record(caller, spent))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
         return task
 
-    async def _record(self, user_id: int, spent: Spent) -> None:
+    async def _record(self, caller: QueryCaller, spent: Spent) -> None:
         try:
             if spent.tokens:
-                await self._usage.record(user_id, spent)
+                await self._usage.record(caller.user.user_id, caller.session, spent)
         except errors.FixieError as error:
             _logger.warning("the usage of a call is lost: %s", error.message)
 
@@ -142,13 +142,13 @@ class OpenAIProxy:
 
     async def _admit(self, caller: QueryCaller, expected: Tokens) -> "_Bill":
         """A query that has ended has no budget any more; its token ends within minutes."""
-        budget = self._budgets.find(caller.user.user_id, caller.session)
+        budget = await self._budgets.find(caller.user.user_id, caller.session)
         if budget is not None and budget.reached is not None:
             error = errors.TooManyRequests(budget.reached)
             error.headers = _IN_VAIN
             raise error
         admission = await self._usage.admit(caller.user.user_id, caller.agent_id, lambda: expected)
-        return _Bill(self, caller.user.user_id, admission, expected, budget)
+        return _Bill(self, caller, admission, expected, budget)
 
     async def _refused(
         self, reply: Reply, call: OpenAICall, caller: QueryCaller, stack: contextlib.AsyncExitStack
@@ -172,13 +172,13 @@ class _Bill:
     def __init__(
         self,
         proxy: OpenAIProxy,
-        user_id: int,
+        caller: QueryCaller,
         admission: Admission,
         expected: Tokens,
         budget: Budget | None,
     ) -> None:
         self._proxy = proxy
-        self._user_id = user_id
+        self._caller = caller
         self._admission = admission
         self._expected = expected
         self._budget = budget
@@ -192,7 +192,7 @@ class _Bill:
             spent = self._admission.close(self._used())
             if self._budget is not None:
                 self._budget.spend(spent.tokens)
-            self._closing = self._proxy.record(self._user_id, spent)
+            self._closing = self._proxy.record(self._caller, spent)
         return self._closing
 
     def _used(self) -> Tokens:

@@ -289,7 +289,8 @@ class QueryRunner:
         progress: Progress = NOTHING,
     ) -> None:
         history = await self._history(program, journal)
-        with self._services.budgets.opened(caller.user_id, journal.session_handle) as budget:
+        budgets, handle = self._services.budgets, journal.session_handle
+        with budgets.opened(caller.user_id, handle, lambda: journal.tokens) as budget:
             context = QueryContext(self._services, caller, journal, budget)
             await performer.ask(context, program, Errand(question, history, progress=progress))
 

@@ -11,8 +11,8 @@ from fixieai.platform.services import Platform
 from fixieai.platform.shared_keys import RELOAD_SECONDS
 from fixieai.platform.signing_keys import SigningKeys
 
-# How long the process of a revision that is current no more may go on at other platforms, when idle.
-_CATCH_UP_SECONDS = 2.0
+# How old what is known of other platforms may be: which revisions are current, what people used today.
+CATCH_UP_SECONDS = 2.0
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -32,7 +32,7 @@ async def together(platform: Platform, keys: SigningKeys) -> AsyncIterator[None]
         work = _Work(platform)
         tasks += [
             asyncio.create_task(platform.executor.beat_for_ever(work)),
-            asyncio.create_task(_again_and_again(platform.revisions.catch_up, _CATCH_UP_SECONDS)),
+            asyncio.create_task(_again_and_again(platform.revisions.catch_up, CATCH_UP_SECONDS)),
         ]
     try:
         yield

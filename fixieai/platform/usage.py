@@ -6,14 +6,16 @@
                     call against a tally in memory in which calls under way are reserved. Close to a
                     limit calls wait for one another: the last one may go beyond it.
 
-The tally is of this process. Where a limit on tokens or money is not set, there is none.
+Where a limit on tokens or money is not set, there is no tally. Each process has tallies of its own;
+where several share a database, each looks every two seconds what the others stored.
 """
 
 import asyncio
 import datetime as dt
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fixieai import errors
@@ -78,6 +80,7 @@ class _Tally:
     """One person's day so far. `reserved` is what calls under way may cost."""
 
     day: str
+    fresh_until: float
     storage_calls: int = 0
     tokens: dict[str, int] = field(default_factory=dict)
     all_tokens: int = 0
@@ -89,6 +92,15 @@ class _Tally:
         self.tokens[agent_id] = self.tokens.get(agent_id, 0) + tokens
         self.all_tokens += tokens
         self.nanodollars += nanodollars
+
+    def catch_up(self, storage_calls: int, stored: Sequence[rows.Row]) -> None:
+        """What the database knows counts, unless what was counted here is more: it may be stored yet."""
+        self.storage_calls = max(self.storage_calls, storage_calls)
+        for row in stored:
+            used = row.prompt_tokens + row.completion_tokens
+            self.tokens[row.agent_id] = max(self.tokens.get(row.agent_id, 0), used)
+        self.all_tokens = max(self.all_tokens, sum(self.tokens.values()))
+        self.nanodollars = max(self.nanodollars, sum(row.nanodollars for row in stored))
 
     def release(self, reservation: tuple[str, int, int]) -> None:
         self.reserved.remove(reservation)
@@ -106,10 +118,16 @@ class Usage:
         prices: Prices,
         clock: Callable[[], float] = time.time,
         note: Callable[[str, int, int], None] = lambda *_: None,
+        fresh_seconds: float = math.inf,
     ) -> None:
-        """`note` is told of every call that ended: its model, tokens of the prompt and of the answer."""
+        """
+        Args:
+            note: is told of every call that ended: its model, tokens of the prompt and of the answer.
+            fresh_seconds: how old what is known of other processes may be; without end where there are none.
+        """
         self._clock = clock
         self._note = note
+        self._fresh_seconds = fresh_seconds
         self._database = database
         self._limits = limits
         self._prices = prices
@@ -123,9 +141,7 @@ class Usage:
     async def today(self, user_id: int) -> UsageToday:
         now = self._clock()
         day = _day(now)
-        async with self._writing:  # calls are in memory or in the database, and not on their way
-            stored = await self._database.read(rows.of_day, user_id, day)
-            unstored = self._unstored.get((user_id, day), 0)
+        storage_calls, stored = await self._stored(user_id, day)
         agents = [
             AgentUsage(row.agent_id, row.prompt_tokens, row.completion_tokens, row.nanodollars / _NANODOLLARS)
             for row in stored
@@ -135,7 +151,7 @@ class Usage:
             limits=self._limits,
             resets=dt.datetime.fromtimestamp(_next_day(now), dt.UTC).isoformat(),
             queries=sum(row.queries for row in stored),
-            storage_calls=sum(row.storage_calls for row in stored) + unstored,
+            storage_calls=storage_calls,
             agents=tuple(agents),
         )
 
@@ -211,9 +227,9 @@ class Usage:
         if is_new:
             self._looked_up.add(model)
 
-    async def record(self, user_id: int, spent: Spent) -> None:
-        """Stores what a call cost that belongs to no query."""
-        await self._database.write(rows.add_tokens, user_id, spent)
+    async def record(self, user_id: int, session: str, spent: Spent) -> None:
+        """Stores what a call of an agent cost, and that it was for the query of that session."""
+        await self._database.write(rows.spend_in_session, user_id, session, spent)
 
     def spent(self, agent_id: str, used: Tokens) -> Spent:
         self._note(used.model, used.prompt_tokens, used.completion_tokens)
@@ -258,6 +274,7 @@ class Usage:
         day = _day(self._clock())
         tally = self._tallies.get(user_id)
         if tally is not None and tally.day == day:
+            await self._catch_up(user_id, tally)
             return tally
         async with self._loading:
             tally = self._tallies.get(user_id)
@@ -266,14 +283,24 @@ class Usage:
         return tally
 
     async def _load(self, user_id: int, day: str) -> _Tally:
-        tally = _Tally(day, storage_calls=self._unstored.get((user_id, day), 0))
-        for row in await self._database.read(rows.of_day, user_id, day):
-            tally.storage_calls += row.storage_calls
-            tally.add(row.agent_id, row.prompt_tokens + row.completion_tokens, row.nanodollars)
+        tally = _Tally(day, self._clock() + self._fresh_seconds)
+        tally.catch_up(*await self._stored(user_id, day))
         if len(self._tallies) >= _PEOPLE_REMEMBERED:
             self._tallies.pop(next(iter(self._tallies)))
         self._tallies[user_id] = tally
         return tally
+
+    async def _catch_up(self, user_id: int, tally: _Tally) -> None:
+        if self._clock() >= tally.fresh_until:
+            tally.fresh_until = self._clock() + self._fresh_seconds  # others who ask meanwhile do not wait
+            tally.catch_up(*await self._stored(user_id, tally.day))
+
+    async def _stored(self, user_id: int, day: str) -> tuple[int, list[rows.Row]]:
+        """All storage calls of the day so far, and the rows of it."""
+        async with self._writing:  # calls are in memory or in the database, and not on their way
+            found = await self._database.read(rows.of_day, user_id, day)
+            unstored = self._unstored.get((user_id, day), 0)
+        return sum(row.storage_calls for row in found) + unstored, found
 
     async def _store_later(self) -> None:
         await asyncio.sleep(_SECONDS_UNSTORED)

@@ -70,3 +70,28 @@ def add_tokens(transaction: Transaction, user_id: int, spent: Spent) -> None:
 def of_day(transaction: Transaction, user_id: int, day: str) -> list[Row]:
     """All rows of the day, the one without an agent first."""
     return [Row(*row) for row in transaction.rows(_SQL["of_day"], {"user_id": user_id, "day": day})]
+
+
+def spend(transaction: Transaction, query_id: int, tokens: int) -> int:
+    """Counts tokens for a query; how many it has used so far."""
+    row = transaction.row(_SQL["spend"], {"query_id": query_id, "tokens": tokens})
+    return int(row[0]) if row else 0
+
+
+def spend_in_session(transaction: Transaction, user_id: int, handle: str, spent: Spent) -> None:
+    """Counts what a call cost for the day, and for the query of that session that is being answered."""
+    add_tokens(transaction, user_id, spent)
+    params: Params = {"user_id": user_id, "handle": handle, "tokens": spent.tokens}
+    transaction.execute(_SQL["spend_in_session"], params)
+
+
+def of_query(transaction: Transaction, user_id: int, query_id: int) -> int:
+    """The tokens that a query has used so far."""
+    row = transaction.row(_SQL["of_query"], {"user_id": user_id, "query_id": query_id})
+    return int(row[0]) if row else 0
+
+
+def of_session(transaction: Transaction, user_id: int, handle: str) -> int | None:
+    """The tokens of the query of a session that is being answered; None where there is none."""
+    row = transaction.row(_SQL["of_session"], {"user_id": user_id, "handle": handle})
+    return int(row[0]) if row else None

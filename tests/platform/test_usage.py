@@ -1,18 +1,20 @@
 """Days, tallies and what is stored of them, without a platform around."""
 
 import asyncio
-import pathlib
-from collections.abc import AsyncIterator
 
 import pytest
 
 from fixieai import errors
 from fixieai.platform import usage as usages
+from fixieai.platform.budgets import Budgets
 from fixieai.platform.prices import Prices
 from fixieai.platform.settings import DailyLimits
 from fixieai.platform.usage import Tokens, Usage
-from fixieai.storage import users
-from fixieai.storage.database import Database, connect, sqlite_url
+from fixieai.storage import queries, sessions, users
+from fixieai.storage import usage as rows
+from fixieai.storage.database import Database
+from fixieai.storage.messages import NewMessage
+from fixieai.storage.queries import NewQuery
 
 _MORNING = 1_769_850_000.0  # 2026-01-31, 09:00 UTC
 _DAY = 86_400.0
@@ -29,13 +31,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-async def database(tmp_path: pathlib.Path) -> AsyncIterator[Database]:
-    database = await connect(sqlite_url(tmp_path / "fixie.db"))
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ async def test_what_was_stored_counts_after_a_restart(database: Database, ann: i
     first = Usage(database, limits, Prices({}), clock)
     await first.count_storage_call(ann)
     await first.count_storage_call(ann)
-    await first.record(ann, (await first.admit(ann, "ann/dice", lambda: some(8))).close(some(8)))
+    await first.record(ann, "", (await first.admit(ann, "ann/dice", lambda: some(8))).close(some(8)))
     await first.close()
 
     second = Usage(database, limits, Prices({}), clock)
@@ -155,3 +150,52 @@ async def test_money_is_held_back_for_calls_under_way(database: Database, ann: i
     with pytest.raises(errors.DailyLimitReached, match=r"\$2 of model calls"):
         await usage.admit(ann, "ann/chef", lambda: some(1))
     await usage.close()
+
+
+async def test_what_other_processes_counted_counts_here_two_seconds_later(
+    database: Database, ann: int, clock: Clock
+) -> None:
+    limits = DailyLimits(storage_calls=5, agent_tokens=100)
+    one, two = (Usage(database, limits, Prices({}), clock, fresh_seconds=2.0) for _ in range(2))
+    for usage in (one, two):
+        await usage.count_storage_call(ann)
+        (await usage.admit(ann, "ann/dice", lambda: some(10))).close(some(10))
+    for _ in range(3):
+        await one.count_storage_call(ann)
+    await one.record(ann, "", one.spent("ann/dice", some(95)))
+    await one._store()
+
+    await two.count_storage_call(ann)
+    clock.now += 2
+    with pytest.raises(errors.DailyLimitReached):
+        await two.count_storage_call(ann)
+    (await two.admit(ann, "ann/dice", lambda: some(5))).close(some(5))
+    with pytest.raises(errors.DailyLimitReached):
+        await two.admit(ann, "ann/dice", lambda: some(5))
+    (await two.admit(ann, "ann/other", lambda: some(5))).close(some(5))
+    await two.close()
+    assert (await one.today(ann)).storage_calls == 6  # the sixth was counted before the look
+
+
+async def test_a_query_has_one_budget_wherever_its_models_are_called(database: Database, ann: int) -> None:
+    session = await database.write(sessions.create, ann, "s")
+    asked = NewQuery(NewMessage("query", "Hi"), "one")
+    query = await database.write(queries.begin, ann, session.id, asked)
+    here, elsewhere = Budgets(100, database), Budgets(100, database)
+    stored = 0
+    with here.opened(ann, "s", lambda: stored) as budget:
+        budget.spend(60)
+        stored = await database.write(rows.spend, query.id, 60)
+        spent = rows.Spent("2026-01-31", "ann/dice", 50, 0, 0)
+        found = await elsewhere.find(ann, "s")
+        assert found is not None
+        assert found.reached is None
+        await database.write(rows.spend_in_session, ann, "s", spent)
+        assert "110 tokens" in str((await elsewhere.find(ann, "s") or found).reached)
+        assert await here.find(ann, "s") is budget
+        budget.check()
+        stored = await database.write(rows.spend, query.id, 0)  # with the next line
+        with pytest.raises(errors.LimitReached):
+            budget.check()
+    assert await database.read(rows.of_query, ann, query.id) == 110
+    assert await elsewhere.find(ann + 1, "s") is None

@@ -16,6 +16,22 @@ ON CONFLICT (user_id, day, agent_id) DO UPDATE SET
     completion_tokens = usage.completion_tokens + excluded.completion_tokens,
     nanodollars = usage.nanodollars + excluded.nanodollars;
 
+-- name: spend
+UPDATE queries SET tokens = tokens + :tokens WHERE id = :query_id RETURNING tokens;
+
+-- name: spend_in_session
+UPDATE queries SET tokens = tokens + :tokens WHERE status = 'running' AND session_id = (
+    SELECT id FROM sessions WHERE owner_id = :user_id AND handle = :handle
+);
+
+-- name: of_query
+SELECT tokens FROM queries JOIN sessions ON sessions.id = session_id
+WHERE queries.id = :query_id AND owner_id = :user_id;
+
+-- name: of_session
+SELECT tokens FROM queries JOIN sessions ON sessions.id = session_id
+WHERE owner_id = :user_id AND handle = :handle AND status = 'running';
+
 -- name: of_day
 SELECT agent_id, queries, storage_calls, prompt_tokens, completion_tokens, nanodollars
 FROM usage WHERE user_id = :user_id AND day = :day ORDER BY agent_id;
