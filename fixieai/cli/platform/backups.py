@@ -62,7 +62,7 @@ def _describe(summary: backups.Summary, where: str) -> None:
     )
 
 
-@click.command(short_help="Looks whether everything that the platform keeps is there and whole.")
+@click.command(short_help="Looks whether everything is there and whole.")
 @click.option("--quick", is_flag=True, help="Do not read the bytes of attachments and packages.")
 @reaching.home_option
 def check(quick: bool, home: pathlib.Path | None) -> None:

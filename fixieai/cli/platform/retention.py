@@ -14,7 +14,7 @@ from fixieai.client.connection import PlatformConnection
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
-@click.command(short_help="Removes what is old, as the settings say, and what has ended.")
+@click.command(short_help="Removes what is old, and what has ended.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @reaching.home_option
 def gc(dry_run: bool, home: pathlib.Path | None) -> None:
