@@ -115,7 +115,7 @@ class Relay:
         try:
             kind, *values = json.loads(notice)
             self._kinds[kind](*values)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             _logger.debug("a notice of another process is of no known kind")
 
     def _hear_stored(self, session_id: int) -> None:
@@ -144,8 +144,13 @@ class Relay:
             self._taking_over = asyncio.create_task(self._take_over())
 
     async def _take_over(self) -> None:
-        with contextlib.suppress(errors.ServiceUnavailable):
+        """What fails now is tried again with the next beat."""
+        try:
             await self._queries.take_over()
+        except errors.ServiceUnavailable:
+            return
+        except Exception:
+            _logger.exception("what another process left could not be taken over")
 
     def _tell_watched(self) -> None:
         watched = self._feeds.watched()

@@ -66,6 +66,8 @@ class PostgresNotices:
                     await work(connection)
             except psycopg.Error as error:
                 _logger.debug("the connection for notices is opened again: %s", type(error).__name__)
+            except Exception:
+                _logger.exception("notices of other processes are heard and sent on a new connection")
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(

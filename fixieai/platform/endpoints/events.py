@@ -20,6 +20,7 @@ from fixieai.storage.messages import RESPONSE, Message
 from fixieai.storage.sessions import Session
 
 _HEARTBEAT_SECONDS = 15.0
+_OUTAGE_SECONDS = 1.0
 _HEARTBEAT = b": still here\n\n"
 _BEGINNING = b"retry: 1000\n\n"
 _PIECE = 100
@@ -72,6 +73,7 @@ class _Stream:
         self._session = session
         self._token = bearer_token(request)
         self._position = 0
+        self._is_quiet = False
         self._answered: int | None = None
 
     async def events(self, feed: Feed, after: int) -> AsyncIterator[bytes]:
@@ -80,23 +82,34 @@ class _Stream:
         yield _BEGINNING
         with contextlib.suppress(errors.NotFound, errors.Forbidden):
             while not feed.is_closed:
-                for event in await self._news(feed):
+                for event in await self._news_or_patience(feed):
                     yield event
                 if not feed.has_messages and not await feed.wait(_HEARTBEAT_SECONDS):
-                    await self._check()
-                    feed.has_messages = True  # nobody may have told of them
-                    yield _HEARTBEAT
+                    self._is_quiet = feed.has_messages = True  # nobody may have told of them
+
+    async def _news_or_patience(self, feed: Feed) -> list[bytes]:
+        """While the database is away the stream stays: browsers would not come back after a 503."""
+        try:
+            return await self._news(feed)
+        except errors.ServiceUnavailable:
+            feed.has_messages = True
+            await feed.wait(_OUTAGE_SECONDS)
+            return [_HEARTBEAT]
 
     async def _news(self, feed: Feed) -> list[bytes]:
         """A piece of it. Afterwards `feed.has_messages` says whether there may be more."""
         events = []
+        if self._is_quiet:
+            await self._check()
+            self._is_quiet = False
+            events.append(_HEARTBEAT)
         if feed.has_messages:
             feed.has_messages = False
             found = await self._platform.sessions.later_messages(
                 self._caller, self._session.handle, self._position, _PIECE
             )
             feed.has_messages |= len(found) == _PIECE
-            events = [self._message(message) for message in found]
+            events += [self._message(message) for message in found]
             for message in found:
                 self._position = message.position
                 self._answered = message.query_id if message.type == RESPONSE else self._answered

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import statistics
+import threading
 import time
 
 import psycopg
 import pytest
 
+from fixieai.platform.endpoints import events
+from fixieai.storage import postgres_lane
 from fixieai.storage.postgres_notices import PostgresNotices
 
 ANSWER = "Once upon a time"
@@ -129,6 +132,22 @@ def test_a_query_waits_for_that_of_the_other_replica_and_begins_as_soon_as_it_en
     assert began - answered < 0.5
 
 
+def test_what_is_attached_to_a_question_that_waits_is_stored_with_it(replicas, watching) -> None:
+    session = replicas.session()
+    replicas.ask_later(replicas.one, session, "first")
+    assert replicas.teller.asked.acquire(timeout=20)
+    embeds = {"note": {"content_type": "text/plain", "uri": "data:text/plain;base64,aGVsbG8="}}
+    body = {"session": session, "message": {"text": "second", "embeds": embeds}}
+    waiting = threading.Thread(target=replicas.two.call, args=("POST", "/api/agents/teller", body))
+    waiting.start()
+    time.sleep(0.3)
+    replicas.teller.say(None, "answer", None)
+    waiting.join()
+
+    kept = replicas.one.call("GET", f"/api/sessions/{session}/embeds")["embeds"]
+    assert [each["key"] for each in kept] == ["note"]
+
+
 def test_the_stream_of_a_session_that_is_deleted_elsewhere_ends_at_once(replicas, watching) -> None:
     session = replicas.session()
     with watching(replicas.two, session) as stream:
@@ -157,12 +176,19 @@ async def test_what_was_answered_meanwhile_is_not_written_on_by_one_that_stood_s
         assert await asyncio.to_thread(stream.next) == ("partial", None, "Then")
 
 
-def test_after_an_outage_of_the_database_streams_go_on(replicas, watching, postgres_server) -> None:
+@pytest.mark.parametrize("patience_of_reads", [30.0, 0.1])
+def test_after_an_outage_of_the_database_streams_go_on(
+    replicas, watching, postgres_server, monkeypatch, patience_of_reads: float
+) -> None:
     session = replicas.session()
+    monkeypatch.setattr(postgres_lane, "_OUTAGE_SECONDS", patience_of_reads)
+    monkeypatch.setattr(events, "_HEARTBEAT_SECONDS", 0.05)
     with watching(replicas.two, session) as stream:
+        time.sleep(0.1)
         postgres_server.stop()
-        time.sleep(0.3)
+        time.sleep(0.6)
         postgres_server.start()
+        monkeypatch.setattr(postgres_lane, "_OUTAGE_SECONDS", 30.0)
         replicas.ask_later(replicas.one, session)
         replicas.teller.say(ANSWER, None)
         stream.until_message(ANSWER)
