@@ -194,7 +194,7 @@ async def open_platform(settings: Settings, metrics: Metrics | None = None) -> A
             await platform.revisions.open()
             platform.retention.open()
             await platform.runner.take_over()
-        await platform.embeds.open()
+        await platform.embeds.open(is_alone=settings.is_alone)
         async with replicas.together(platform, keys):
             yield platform
             await platform.runner.stopped()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from fixieai import errors
-from fixieai.platform import embed_links
+from fixieai.platform import blob_place, embed_links
 from fixieai.platform.auth import Caller
 from fixieai.platform.embed_links import EmbedLinks
 from fixieai.platform.secret_key import SecretKey
@@ -61,7 +61,7 @@ class Embeds:
         self._links = EmbedLinks(secret_key)
         self._url = url
 
-    async def open(self) -> None:
+    async def open(self, *, is_alone: bool = True) -> None:
         """At the start: looks whether bytes can be stored, and removes what nobody needs any more.
 
         Raises:
@@ -69,6 +69,8 @@ class Embeds:
         """
         try:
             await self._blobs.put(b"")
+            if not is_alone:
+                await blob_place.check(self._database, self._blobs)
         except errors.ServiceUnavailable as error:
             _logger.warning("Attachments cannot be stored at the moment: %s", error.message)
         await self.remove_unused()

@@ -1,15 +1,17 @@
 """The database as a whole: its schema brought up before platforms start, and its move to Postgres."""
 
+import asyncio
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.platform import secret_key, shared_keys, signing_keys
+from fixieai.platform import blob_place, secret_key, shared_keys, signing_keys
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import Settings
-from fixieai.storage import home_lock, schema
+from fixieai.storage import home_lock, schema, shared_facts
 from fixieai.storage import signing_keys as key_rows
+from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import is_postgres, sqlite_path
 from fixieai.storage.schema import SchemaChange
 from fixieai.storage.signing_keys import SealedKey
@@ -70,11 +72,14 @@ def copy(settings: Settings, target: str, on_table: Callable[[str, int], None]) 
         secret = secret_key.load_or_create(settings.home, settings.secret_key)
         keys = _sealed_keys(settings.home, secret)
 
-        def add_keys(transaction: Transaction) -> None:
+        mark = asyncio.run(blob_place.marked(open_blobs(settings.home / "blobs", settings.blobs)))
+
+        def add_shared(transaction: Transaction) -> None:
             for key in keys:
                 key_rows.add(transaction, key)
+            shared_facts.decide(transaction, blob_place.FACT, lambda: mark)
 
-        rows = schema.copy_to_postgres(source, target, on_table, add_keys)
+        rows = schema.copy_to_postgres(source, target, on_table, add_shared)
     finally:
         lock.release()
     has_secret = settings.secret_key is not None

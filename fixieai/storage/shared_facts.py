@@ -14,6 +14,12 @@ def lock(transaction: Transaction, name: str) -> str:
     return str(row[0]) if row else ""
 
 
+def find(transaction: Transaction, name: str) -> str:
+    """The value of the fact, "" where nobody decided it."""
+    row = transaction.row(_SQL["get"], {"name": name})
+    return str(row[0]) if row else ""
+
+
 def decide(transaction: Transaction, name: str, make: Callable[[], str]) -> str:
     """The value of the fact; what `make` returns where nobody decided it yet."""
     value = lock(transaction, name)
