@@ -44,11 +44,18 @@ _ENDED_SECONDS: dict[retention.Ended, float] = {
     "flows": _DAY_SECONDS,
     "invitations": 30 * _DAY_SECONDS,
     "keys": 30 * _DAY_SECONDS,
+    "removals": _DAY_SECONDS,
 }
 _FAILED_SECONDS = 30 * _DAY_SECONDS
 # Bytes are stored before what refers to them.
 _NEW_BLOB_SECONDS = _DAY_SECONDS
-_NAMES = {"flows": "OAuth flows", "keys": "API keys", "browser_codes": "codes", "attempts": "sign-ins"}
+_NAMES = {
+    "flows": "OAuth flows",
+    "keys": "API keys",
+    "browser_codes": "codes",
+    "attempts": "sign-ins",
+    "removals": "marks",
+}
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -225,6 +232,8 @@ class Retention:
                 collection.add("attachments", 1, found[content_hash].size)
 
     async def _packages(self, collection: Collection, now: float) -> None:
+        if not collection.is_dry_run:
+            await self._hosting.deployments.remove_old_logs()
         async for found in _slices(self._blobs.area("packages"), now - _NEW_BLOB_SECONDS):
             unused = await self._read(retention.unused_by_revisions, list(found), int(now))
             if not collection.is_dry_run:

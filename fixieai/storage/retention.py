@@ -14,8 +14,16 @@ from fixieai.storage.transaction import Params, Transaction
 _SQL = statements.load("retention")
 _DAY_LENGTH = len("2026-01-31")
 
-Ended = Literal["authorizations", "browser_codes", "attempts", "flows", "invitations", "keys"]
-ENDED: tuple[Ended, ...] = ("authorizations", "browser_codes", "attempts", "flows", "invitations", "keys")
+Ended = Literal["authorizations", "browser_codes", "attempts", "flows", "invitations", "keys", "removals"]
+ENDED: tuple[Ended, ...] = (
+    "authorizations",
+    "browser_codes",
+    "attempts",
+    "flows",
+    "invitations",
+    "keys",
+    "removals",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ def count_usage(transaction: Transaction, until: float) -> int:
 
 
 def remove_ended(transaction: Transaction, kind: Ended, until: float, limit: int) -> int:
-    """Removes codes, links, OAuth flows or API keys that ended before `until`; how many."""
+    """Removes codes, links, OAuth flows, API keys, ... that ended before `until`; how many."""
     return transaction.execute(_SQL[f"remove_{kind}"], {**_ended(kind, until), "limit": limit})
 
 

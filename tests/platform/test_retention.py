@@ -150,6 +150,18 @@ def test_bytes_without_an_owner_are_found_when_they_are_old(
         assert hashes[b"new one"] in blobs(tmp_path, "packages")
 
 
+def test_logs_of_programs_that_said_nothing_for_long_go(open_platform: Open, tmp_path: pathlib.Path) -> None:
+    with open_platform(KeptDays()) as platform:
+        old, new = (tmp_path / "deployments" / "logs" / f"{number}.log" for number in (1, 2))
+        for file in (old, new):
+            file.write_text("said\n", "utf-8")
+        os.utime(old, (time.time() - 31 * 86_400,) * 2)
+        assert collect(platform, dry_run=True) == {}
+        assert old.exists()
+        collect(platform, dry_run=False)
+        assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_only_administrators_may(platform: testing.Platform) -> None:
     platform.call("POST", "/api/users", {"username": "gc-bob"})
     key = platform.call("POST", "/api/users/gc-bob/keys", {"name": "key"})["key"]

@@ -170,6 +170,10 @@ class Deployments:
         """The newest lines that the revision's program printed, with their times."""
         return await asyncio.to_thread(logs.tail, self._workshop.log_of(revision_id), limit)
 
+    async def remove_old_logs(self) -> None:
+        """Those of programs that have not printed anything for 30 days."""
+        await self._workshop.remove_old_logs()
+
     async def forget_all_but(self, current: Sequence[tuple[int, str, str, str]]) -> None:
         """Deletes what was unpacked of other revisions than these: for the start of a platform.
 

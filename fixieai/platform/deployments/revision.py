@@ -93,6 +93,10 @@ class Workshop:
         """Deletes what was unpacked and what the program wrote; its log stays."""
         await asyncio.to_thread(shutil.rmtree, self.place_of(deployment).folder, ignore_errors=True)
 
+    async def remove_old_logs(self) -> None:
+        """Deletes those of programs that have not printed anything for a while."""
+        await asyncio.to_thread(logs.remove_old, self._folder / "logs")
+
     async def remove_all_but(self, kept: Iterable[Deployment]) -> None:
         """Deletes the folders of revisions that are not among these."""
         names = {deployment.folder_name for deployment in kept}

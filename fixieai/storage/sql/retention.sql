@@ -119,6 +119,14 @@ DELETE FROM sign_in_attempts WHERE name_hash IN (
 -- name: count_attempts
 SELECT count(*) FROM sign_in_attempts WHERE last < :milliseconds;
 
+-- name: remove_removals
+DELETE FROM content_removals WHERE content IN (
+    SELECT content FROM content_removals WHERE until < :seconds LIMIT :limit
+);
+
+-- name: count_removals
+SELECT count(*) FROM content_removals WHERE until < :seconds;
+
 -- name: remove_invitations
 DELETE FROM invitations WHERE user_id IN (
     SELECT user_id FROM invitations WHERE expires < :seconds LIMIT :limit
