@@ -12,11 +12,11 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 class Load:
     """POSTs JSON to one place: `load(calls)` makes so many calls, `callers` at a time.
 
-    `body` gives the body of each.
+    `body` gives the body of each; without it the calls are GETs.
     """
 
     def __init__(
-        self, url: str, body: Callable[[], object], *, token: str | None = None, callers: int = 8
+        self, url: str, body: Callable[[], object] | None, *, token: str | None = None, callers: int = 8
     ) -> None:
         self._url = urllib.parse.urlsplit(url)
         self._body = body
@@ -34,10 +34,13 @@ class Load:
                 group.create_task(self._send(requests))
 
     def _request(self) -> bytes:
+        target = f"{self._url.path}?{self._url.query}" if self._url.query else self._url.path
+        head = f"{target} HTTP/1.1\r\nHost: {self._url.netloc}\r\n{self._authorization}"
+        if self._body is None:
+            return f"GET {head}\r\n".encode("ascii")
         body = json.dumps(self._body())
         return (
-            f"POST {self._url.path} HTTP/1.1\r\nHost: {self._url.netloc}\r\n{self._authorization}"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"POST {head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode("ascii")
 
     async def _send(self, requests: Iterator[bytes]) -> None:

@@ -52,8 +52,8 @@ def scripted(model_url: str) -> dict[str, str]:
     }
 
 
-def serve_platform(home: pathlib.Path, variables: dict[str, str]) -> Child:
-    arguments = ("-m", "fixieai.cli.main", "platform", "serve", "--home", str(home), "--port", "0")
+def serve_platform(home: pathlib.Path, variables: dict[str, str], port: int = 0) -> Child:
+    arguments = ("-m", "fixieai.cli.main", "platform", "serve", "--home", str(home), "--port", str(port))
     return Child(*arguments, variables={**_NO_LIMITS, **variables})
 
 

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping
 
 from benchmarks.rows import (
+    durable,
     first_token,
     func,
     graphql,
     imports,
     install,
     latency,
+    listing,
     memory,
     query,
+    recovery,
     start,
     turn,
     written,
@@ -19,8 +22,11 @@ from benchmarks.table import Row
 
 ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
     "query": query.measure,
+    "durable": durable.measure,
+    "recovery": recovery.measure,
     "func": func.measure,
     "turn": turn.measure,
+    "listing": listing.measure,
     "graphql": graphql.measure,
     "imports": imports.measure,
     "start": start.measure,

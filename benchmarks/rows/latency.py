@@ -1,10 +1,7 @@
 """How much longer a query takes than the calls it makes: the few-shot model, one func, on the clock."""
 
-import time
-from collections.abc import Callable
-
 from benchmarks import system
-from benchmarks.measuring import medians
+from benchmarks.measuring import medians, timed
 from benchmarks.processes import Child, Connection
 from benchmarks.table import Row
 
@@ -23,10 +20,10 @@ def measure(quick: bool) -> list[Row]:
             client = Connection(relay.address())
             found = medians(
                 {
-                    "func": _timed(lambda: agent.call("POST", "/roll", _FUNC_BODY)),
-                    "query": _timed(running.ask),
-                    "bare_func": _timed(lambda: upstream.call("POST", "/func", _FUNC_BODY)),
-                    "relayed": _timed(lambda: client.call("POST", "/func", _FUNC_BODY)),
+                    "func": timed(lambda: agent.call("POST", "/roll", _FUNC_BODY)),
+                    "query": timed(running.ask),
+                    "bare_func": timed(lambda: upstream.call("POST", "/func", _FUNC_BODY)),
+                    "relayed": timed(lambda: client.call("POST", "/func", _FUNC_BODY)),
                 },
                 calls,
             )
@@ -39,15 +36,3 @@ def measure(quick: bool) -> list[Row]:
             note="Five commits that wait for the disk are in it; the floor waits for none.",
         )
     ]
-
-
-def _timed(act: Callable[[], object]) -> Callable[[], float]:
-    for _ in range(5):
-        act()
-
-    def measure() -> float:
-        start = time.perf_counter()
-        act()
-        return time.perf_counter() - start
-
-    return measure

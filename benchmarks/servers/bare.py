@@ -16,8 +16,9 @@ async def call_func(request: Request) -> Response:
 
 
 async def list_sessions(request: Request) -> Response:
-    """What GraphQL answers, from memory."""
-    await request.json()
+    """What GraphQL answers, from memory; to a GET too."""
+    if request.method == "POST":
+        await request.json()
     messages = [
         {"id": str(at), "type": "query", "text": "Roll a d20", "timestamp": _TIME}
         for at in range(request.path_params["messages"])
@@ -34,5 +35,5 @@ async def health(_: Request) -> Response:
 
 
 if __name__ == "__main__":
-    lists = Route("/sessions/{sessions:int}/{messages:int}", list_sessions, methods=["POST"])
+    lists = Route("/sessions/{sessions:int}/{messages:int}", list_sessions, methods=["GET", "POST"])
     serve(Starlette(routes=[Route("/func", call_func, methods=["POST"]), lists, Route("/healthz", health)]))
