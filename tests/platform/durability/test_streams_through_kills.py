@@ -1,30 +1,24 @@
 """Who follows a session has every message once, whichever replica dies: theirs, or the one that answers."""
 
-import base64
 import contextlib
 import http.client
 import json
+import pathlib
+import signal
 import threading
 import time
 from typing import Any
 
 import pytest
+from scripted_world import lines
 
 from fixieai.platform import serving
 
-# Those between are alike.
-_EFFECTS = ("model 0", "func one", "model 2")
-_LINES = [
-    (1, "Go"),
-    (2, "Ask Func[one]: a"),
-    (3, "Func[one] says: first"),
-    (4, "Ask Func[two]: b"),
-    (5, "Func[two] says: second"),
-    (6, "first and second"),
-]
 _SECONDS = 30
-_ANSWER = _LINES[-1][1]
-_SECRET = base64.b64encode(bytes(32)).decode()
+
+
+def numbered(number: int) -> list[tuple[int, str]]:
+    return list(enumerate(lines("go", number), 1))
 
 
 class Follower:
@@ -78,93 +72,87 @@ class Follower:
 
 
 @pytest.fixture
-def replicas(world, tmp_path, postgres_url) -> list[Any]:
+def replicas(world, tmp_path, shared) -> list[Any]:
     """Two on one database; the second finds out within seconds that the first is dead."""
-    variables = {
-        "FIXIE_DATABASE_URL": postgres_url,
-        "FIXIE_SECRET_KEY": _SECRET,
-        "FIXIE_LEASE_SECONDS": "1",
-    }
+    variables = {**shared, "FIXIE_LEASE_SECONDS": "1"}
     started = [world.platform(tmp_path / name, **variables) for name in ("one", "two")]
-    started[0].call("PUT", "/api/agents/local/go", {"url": world.agent_url})
+    world.register(started[0], "go")
     return started
 
 
-def _session(platform: Any) -> str:
-    handle: str = platform.call("POST", "/api/sessions", {"frontendAgentId": "go"}).json()["handle"]
-    return handle
-
-
-def _kill_when_reached(world: Any, platform: Any) -> None:
-    assert world.calls.reached.wait(_SECONDS)
+def kill_when_reached(world: Any, platform: Any, count: int = 1) -> None:
+    world.calls.wait(count)
     platform.kill()
     world.calls.let_go()
 
 
-@pytest.mark.parametrize("effect", _EFFECTS)
-def test_the_replica_that_answers_is_killed_and_the_other_goes_on(world, replicas, effect: str) -> None:
-    one, two = replicas
-    session = _session(one)
-    follower = Follower([two], session)
-    world.calls.hold(effect)
-    one.ask_later(session)
-    _kill_when_reached(world, one)
-
-    assert follower.done() == _LINES
-    assert follower.connections == 1
-
-
-def test_the_replica_that_is_followed_is_killed_and_the_client_goes_to_the_other(world, replicas) -> None:
-    one, two = replicas
-    session = _session(one)
-    follower = Follower([two, one], session)
-    world.calls.hold("func two")
-    one.ask_later(session)
-    _kill_when_reached(world, two)
-
-    assert follower.done() == _LINES
-    assert follower.connections > 1
-
-
-def test_one_replica_both_answers_and_is_followed_and_is_killed(world, replicas) -> None:
-    one, two = replicas
-    session = _session(one)
-    follower = Follower([one, two], session)
-    world.calls.hold("model 1")
-    one.ask_later(session)
-    _kill_when_reached(world, one)
-
-    assert follower.done() == _LINES
-
-
-def test_a_query_that_waits_elsewhere_does_not_keep_the_one_before_from_being_finished(
+def test_the_replica_that_answers_is_killed_and_followers_at_the_other_and_at_both_see_all(
     world, replicas
 ) -> None:
     one, two = replicas
+    effects = ("go model 0", "go func one", "go model 1", "go model 2")
+    sessions = [one.session("go") for _ in effects]
+    elsewhere = [Follower([two], session) for session in sessions]
+    at_both = [Follower([one, two], session) for session in sessions]
+    for number, (session, effect) in enumerate(zip(sessions, effects, strict=True)):
+        world.calls.hold(number, effect)
+        one.ask_later("go", number, session)
+    kill_when_reached(world, one, len(effects))
+
+    for number in range(len(effects)):
+        assert elsewhere[number].done() == at_both[number].done() == numbered(number)
+        assert elsewhere[number].connections == 1
+        assert at_both[number].connections > 1
+
+
+def test_the_replica_that_is_followed_is_killed_while_a_query_waits_at_the_other(world, replicas) -> None:
+    one, two = replicas
+    session, asked = one.session("go"), one.session("go")
+    follower = Follower([two, one], session)
+    world.calls.hold(1, "go func two")
+    one.ask_later("go", 1, session)
+    world.calls.hold(2, "go func one")
+    two.ask_later("go", 2, asked)
+    world.calls.wait(2)
+    one.ask_later("go", 3, asked)
+    time.sleep(0.5)
+    kill_when_reached(world, two, 0)
+
+    assert follower.done() == numbered(1)
+    assert follower.connections > 1
+    until = time.monotonic() + _SECONDS
+    while (texts := one.messages(asked))[-1] != lines("go", 3)[-1]:
+        assert time.monotonic() < until, (texts, one.log())
+        time.sleep(0.05)
+    assert texts == lines("go", 2) + lines("go", 3)
+
+
+def test_one_that_is_told_to_stop_leaves_its_queries_to_the_other_at_once(
+    world, tmp_path, postgres_url
+) -> None:
+    one, two = _replicas(world, tmp_path, postgres_url, lease_seconds="100")
     session = _session(one)
+    follower = Follower([one, two], session)
     world.calls.hold("func one")
     one.ask_later(session)
     assert world.calls.reached.wait(_SECONDS)
-    two.ask_later(session)
-    time.sleep(0.5)
-    _kill_when_reached(world, one)
+    one.kill(signal.SIGTERM)
+    stopped = time.monotonic()
 
-    until = time.monotonic() + _SECONDS
-    while (texts := [message["text"] for message in two.messages(session)]).count(_ANSWER) < 2:
-        assert time.monotonic() < until, (texts, two.log())
-        time.sleep(0.05)
-    assert texts == [text for _, text in _LINES] * 2
+    assert one.process.returncode == 0, one.log()
+    assert follower.done() == _LINES
+    assert time.monotonic() - stopped < 5
 
 
 def test_a_client_follows_a_query_over_a_restart_on_sqlite(world, tmp_path) -> None:
     first = world.platform(tmp_path / "home")
-    first.call("PUT", "/api/agents/local/go", {"url": world.agent_url})
-    session = _session(first)
+    world.register(first, "go")
+    session = first.session("go")
     follower = Follower([first], session)
-    world.calls.hold("model 1")
-    first.ask_later(session)
-    _kill_when_reached(world, first)
-    world.platform(tmp_path / "home", first.port)
+    world.calls.hold(1, "go model 1")
+    first.ask_later("go", 1, session)
+    kill_when_reached(world, first)
+    world.platform(tmp_path / "home", port=first.port)
 
-    assert follower.done() == _LINES
+    assert follower.done() == numbered(1)
     assert follower.connections > 1

@@ -1,0 +1,135 @@
+"""Platforms as processes of their own, in homes that outlive them."""
+
+import base64
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import requests
+
+from fixieai.platform import serving
+
+_SECONDS = 60
+LEASE_SECONDS = 3.0
+SHARED = {
+    "FIXIE_SECRET_KEY": base64.b64encode(bytes(32)).decode(),
+    "FIXIE_LEASE_SECONDS": str(LEASE_SECONDS),
+}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Process:
+    """From its start until it is killed. `port` 0 takes any free one."""
+
+    def __init__(self, home: pathlib.Path, variables: dict[str, str], port: int = 0) -> None:
+        self.home, self.port = home, port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(home)]
+        self._log = home.parent.with_name(f"{home.name}-{self.port}-{time.monotonic_ns()}.log")
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port)], stdout=log, stderr=log, env={**os.environ, **variables}
+            )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        until = time.monotonic() + _SECONDS
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                    return
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.02)
+
+    def log(self) -> str:
+        return self._log.read_text("utf-8")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(_SECONDS)
+
+    def stand_still(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.go_on()
+            self.kill()
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {serving.local_key(self.home)}"} | options.pop("headers", {})
+        return requests.request(
+            method, self.url + path, json=body, headers=headers, timeout=_SECONDS, **options
+        )
+
+    def ok(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON of an answer that is no refusal."""
+        response = self.call(method, path, body)
+        assert response.ok, (response.status_code, response.text, self.log())
+        return response.json() if response.content else None
+
+    def session(self, agent: str) -> str:
+        handle: str = self.ok("POST", "/api/sessions", {"frontendAgentId": agent})["handle"]
+        return handle
+
+    def ask(self, agent: str, number: int, session: str | None = None) -> requests.Response:
+        """Asks `Go 1` and the like."""
+        body = {"message": {"text": f"Go {number}"}} | ({"session": session} if session else {})
+        return self.call("POST", f"/api/agents/{agent}", body)
+
+    def ask_later(self, agent: str, number: int, session: str) -> "Later":
+        """Asks without waiting for the answer, which the session gets."""
+        return Later(self, agent, number, session)
+
+    def messages(self, session: str) -> list[str]:
+        return [message["text"] for message in self._messages(session)]
+
+    def _messages(self, session: str) -> list[dict[str, Any]]:
+        path = f"/api/sessions/{session}/messages"
+        found: list[dict[str, Any]] = self.ok("GET", path)["messages"]
+        return found
+
+    def answered(self, session: str) -> list[str]:
+        """The messages of a session, once its last one is an answer."""
+        until = time.monotonic() + _SECONDS
+        while True:
+            found = self._messages(session)
+            if found and found[-1]["type"] == "response":
+                return [message["text"] for message in found]
+            assert time.monotonic() < until, (found, self.log())
+            time.sleep(0.05)
+
+
+class Later:
+    """A question on its way. `response` is None where the platform was killed."""
+
+    def __init__(self, process: Process, agent: str, number: int, session: str) -> None:
+        self.response: requests.Response | None = None
+
+        def ask() -> None:
+            with contextlib.suppress(requests.RequestException):
+                self.response = process.ask(agent, number, session)
+
+        self._thread = threading.Thread(target=ask, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> requests.Response | None:
+        self._thread.join(_SECONDS)
+        return self.response
