@@ -141,8 +141,9 @@ class RevisionConnection(connection.PlatformConnection):
         Raises:
             NotFound: there is no such agent or revision.
         """
-        revision_id = revision_id or self.get_current_agent_revision(handle)
+        url = agents.agent_url(self, handle)
+        revision_id = revision_id or self.get(url)["currentRevisionId"]
         if revision_id is None:
-            raise errors.NotFound(f"{handle} has no current revision.")
-        place = f"{agents.agent_url(self, handle)}/revisions/{connection.quoted(revision_id)}"
+            raise errors.NotFound(f"{handle} has no current revision, or none that is yours to see.")
+        place = f"{url}/revisions/{connection.quoted(revision_id)}"
         return list(self.get(f"{place}/logs", limit=limit)["lines"])

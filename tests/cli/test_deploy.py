@@ -258,6 +258,7 @@ def test_an_agent_that_is_not_there_yet_has_nothing_to_publish_or_to_list(platfo
     for command in (("publish",), ("unpublish",), ("agent", "revisions", "list")):
         assert "deploy it first" in platform_cli(*command, str(parrot), code=1).stderr
     assert "Error: " in platform_cli("agent", "logs", "parrot", code=1).stderr
+    assert "no agent" in platform_cli("agent", "logs", "nobody", code=1).stderr
 
 
 def test_files_that_cannot_be_sent_are_named_before_anything_is_sent(platform_cli, parrot):

@@ -37,6 +37,12 @@ def test_an_agent_that_is_not_there_is_exit_code_2(platform_cli, agent):
         assert "'-a' / '--agent'" in done.stderr
 
 
+def test_an_address_where_no_agent_is_leaves_no_agent_behind(platform_cli):
+    refused = platform_cli("agent", "register", "ghost", "http://127.0.0.1:9", code=1)
+    assert "could not be reached" in refused.stderr
+    assert "local/ghost" not in platform_cli("agent", "list").stdout
+
+
 def test_a_key_that_is_not_good_is_exit_code_11(platform_cli):
     platform_cli.variables["FIXIE_API_KEY"] = "not-a-key"
     try:

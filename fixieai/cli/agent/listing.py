@@ -90,11 +90,18 @@ def register(handle: str, url: str, description: str | None) -> None:
     """
     client = FixieClient()
     agent = client.get_agent(handle)
-    if not agent.valid:
+    is_new = not agent.valid
+    if is_new:
         agent.create_agent(description=description or "")
     elif description:
         agent.update_agent(description=description)
-    client.create_agent_revision(handle, True, external_url=url, metadata=deployed_agent.labels("register"))
+    labels = deployed_agent.labels("register")
+    try:
+        client.create_agent_revision(handle, True, external_url=url, metadata=labels)
+    except errors.FixieError:
+        if is_new:
+            agent.delete_agent()
+        raise
     about = agent.get_metadata()
     click.echo(f"Registered {about['agentId']} ({about['type']}) at {about['url']}")
 
