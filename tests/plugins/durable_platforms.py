@@ -62,6 +62,11 @@ class Process:
         self.process.kill()
         self.process.wait(_SECONDS)
 
+    def stop(self) -> None:
+        """Asks it to end, and waits until it has."""
+        self.process.terminate()
+        self.process.wait(_SECONDS)
+
     def stand_still(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
 

@@ -3,8 +3,6 @@
 import contextlib
 import http.client
 import json
-import pathlib
-import signal
 import threading
 import time
 from typing import Any
@@ -71,13 +69,17 @@ class Follower:
             self._is_done.set()
 
 
+def _replicas(world: Any, folder: pathlib.Path, shared: dict[str, str], *, lease_seconds: str) -> list[Any]:
+    variables = {**shared, "FIXIE_LEASE_SECONDS": lease_seconds}
+    started = [world.platform(folder / name, **variables) for name in ("one", "two")]
+    world.register(started[0], "go")
+    return started
+
+
 @pytest.fixture
 def replicas(world, tmp_path, shared) -> list[Any]:
     """Two on one database; the second finds out within seconds that the first is dead."""
-    variables = {**shared, "FIXIE_LEASE_SECONDS": "1"}
-    started = [world.platform(tmp_path / name, **variables) for name in ("one", "two")]
-    world.register(started[0], "go")
-    return started
+    return _replicas(world, tmp_path, shared, lease_seconds="1")
 
 
 def kill_when_reached(world: Any, platform: Any, count: int = 1) -> None:
@@ -127,20 +129,18 @@ def test_the_replica_that_is_followed_is_killed_while_a_query_waits_at_the_other
     assert texts == lines("go", 2) + lines("go", 3)
 
 
-def test_one_that_is_told_to_stop_leaves_its_queries_to_the_other_at_once(
-    world, tmp_path, postgres_url
-) -> None:
-    one, two = _replicas(world, tmp_path, postgres_url, lease_seconds="100")
-    session = _session(one)
+def test_one_that_is_told_to_stop_leaves_its_queries_to_the_other_at_once(world, tmp_path, shared) -> None:
+    one, two = _replicas(world, tmp_path, shared, lease_seconds="100")
+    session = one.session("go")
     follower = Follower([one, two], session)
-    world.calls.hold("func one")
-    one.ask_later(session)
-    assert world.calls.reached.wait(_SECONDS)
-    one.kill(signal.SIGTERM)
+    world.calls.hold(1, "go func one")
+    one.ask_later("go", 1, session)
+    world.calls.wait(1)
+    one.stop()
     stopped = time.monotonic()
 
     assert one.process.returncode == 0, one.log()
-    assert follower.done() == _LINES
+    assert follower.done() == numbered(1)
     assert time.monotonic() - stopped < 5
 
 
