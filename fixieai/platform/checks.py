@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fixieai import errors
-from fixieai.platform import secret_key, shared_keys, signing_keys
+from fixieai.platform import blob_place, secret_key, shared_keys, signing_keys
 from fixieai.platform.oauth_values import is_readable
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import Settings
-from fixieai.storage import blobs, database, integrity, retention, sqlite_backup, views
+from fixieai.storage import blobs, database, integrity, retention, shared_facts, sqlite_backup, views
 from fixieai.storage import signing_keys as key_rows
 from fixieai.storage.blobs import Blobs
 from fixieai.storage.transaction import Transaction
@@ -35,9 +35,21 @@ class Area:
     unused: Callable[[Transaction, Sequence[str], int], list[str]]
 
 
+def _marks(transaction: Transaction) -> Iterator[str]:
+    """Where platforms share a database: what says that they share the place of bytes, too."""
+    mark = shared_facts.find(transaction, blob_place.FACT)
+    if mark:
+        yield mark
+
+
+def _unused_marks(transaction: Transaction, hashes: Sequence[str], _now: int) -> list[str]:
+    return [each for each in hashes if each != shared_facts.find(transaction, blob_place.FACT)]
+
+
 AREAS = (
     Area("embeds", "attachment", integrity.contents, retention.unused_by_embeds),
     Area("packages", "package", integrity.packages, retention.unused_by_revisions),
+    Area("place", "mark of the place", _marks, _unused_marks),
 )
 
 

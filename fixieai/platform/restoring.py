@@ -21,7 +21,7 @@ from fixieai.storage import blobs, sqlite_backup, sqlite_errors
 from fixieai.storage.blobs import Blobs
 
 _LARGEST_MANIFEST = 1024 * 1024
-_BLOB = re.compile(r"blobs/(embeds|packages)/([0-9a-f]{2})/([0-9a-f]{62})")
+_BLOB = re.compile(r"blobs/(embeds|packages|place)/([0-9a-f]{2})/([0-9a-f]{62})")
 _PIECE_BYTES = 1024 * 1024
 
 

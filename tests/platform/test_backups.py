@@ -109,7 +109,7 @@ def test_a_platform_comes_back_as_it_was(new_settings: NewSettings, tmp_path: pa
         summary = back_up(before, file)
         assert findings(before) == []
         platform.call("POST", "/api/sessions")
-    assert (summary.lost, dict(summary.blobs)) == ([], {"embeds": 1})
+    assert (summary.lost, summary.blobs["embeds"]) == ([], 1)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     assert restore(after, file).keys == summary.keys
@@ -259,7 +259,7 @@ def test_missing_bytes_are_named_and_the_rest_is_kept(
         (before.home / "blobs" / "embeds" / lost[:2] / lost[2:]).unlink()
         summary = back_up(before, tmp_path / "fixie.backup")
     assert summary.lost == [f"attachment {lost}"]
-    assert dict(summary.blobs) == {"embeds": 1}
+    assert summary.blobs["embeds"] == 1
     after = new_settings("after")
     restore(after, tmp_path / "fixie.backup")
     assert findings(after) == [f"attachment {lost}: its bytes are missing"]
@@ -348,7 +348,7 @@ def test_an_older_database_is_kept_before_it_is_brought_up_to_date(
     with pytest.raises(errors.ConfigurationError, match=r"has schema 6, .*`fixie platform migrate`"):
         findings(settings)
     summary = back_up(settings, tmp_path / "fixie.backup")
-    assert (summary.schema, dict(summary.blobs)) == (6, {"embeds": 1})
+    assert (summary.schema, summary.blobs["embeds"]) == (6, 1)
 
 
 def test_without_the_programs_of_postgres_the_message_says_what_to_install(
