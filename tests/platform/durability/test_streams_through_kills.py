@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import pathlib
 import threading
 import time
 from typing import Any
