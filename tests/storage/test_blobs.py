@@ -155,3 +155,23 @@ async def test_a_bucket_that_is_not_there_is_named(s3_url: str) -> None:
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="s3://bucket/prefix"):
         open_blobs(pathlib.Path("/nowhere"), {"FIXIE_BLOBS_URL": url})
+
+
+async def test_everything_in_an_area_is_listed(blobs: Blobs) -> None:
+    began = time.time()
+    stored = {await blobs.put(f"{number}".encode() * 7): 7 for number in range(9)}
+    await blobs.area("packages").put(b"elsewhere")
+    listed = [each async for each in blobs.listing()]
+    assert {each.content_hash: each.size for each in listed} == stored
+    assert len(listed) == len(stored)
+    assert all(abs(each.modified - began) < 60 for each in listed)
+    assert [each async for each in blobs.area("absent").listing()] == []
+
+
+async def test_what_is_no_blob_is_not_listed(tmp_path: pathlib.Path) -> None:
+    blobs = open_blobs(tmp_path, {})
+    content_hash = await blobs.put(b"listed")
+    (tmp_path / "embeds" / "ab").mkdir()
+    for name in ("embeds/file", "embeds/ab/short", f"embeds/ab/{'Z' * 62}"):
+        (tmp_path / name).write_bytes(b"not listed")
+    assert [each.content_hash async for each in blobs.listing()] == [content_hash]
