@@ -24,8 +24,10 @@ class AgentAddresses:
             AgentUnavailable: it is registered but does not run.
         """
         token = self._auth.query_token(caller.username, program.agent_id, session)
+        is_own = program.agent_id.startswith(f"{caller.username}/")
         is_hosted = program.url is None
-        return AgentAddress(program.agent_id, await self._url(program), token, self._seconds, is_hosted)
+        url = await self._url(program)
+        return AgentAddress(program.agent_id, url, token, self._seconds, is_hosted, is_own)
 
     def held(self, program: Program) -> contextlib.AbstractContextManager[None]:
         """Within the block the process of this very revision goes on, also when another becomes current."""

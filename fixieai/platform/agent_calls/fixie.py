@@ -49,6 +49,7 @@ class AgentAddress:
     """One agent as one person's query reaches it. `seconds` bounds each call in all.
 
     `is_hosted`: the address is not its owner's choice, but that of a process of this platform.
+    `is_own`: the person may know where it is; for others errors do not say.
     """
 
     agent_id: str
@@ -56,6 +57,12 @@ class AgentAddress:
     token: str
     seconds: float
     is_hosted: bool = False
+    is_own: bool = True
+
+    @property
+    def shown(self) -> str:
+        """As errors name it."""
+        return f"{self.agent_id} at {self.url}" if self.is_own and not self.is_hosted else self.agent_id
 
 
 class AgentCaller:
@@ -169,17 +176,20 @@ class AgentCaller:
 
 
 def _unreachable(agent: AgentAddress) -> str:
-    return f"The agent {agent.agent_id} could not be reached at {agent.url}. Is its program running?"
+    hint = "Is its program running?"
+    if agent.is_hosted and agent.is_own:
+        hint = f"Its log may say why: `fixie agent logs {agent.agent_id}`."
+    return f"The agent {agent.shown} could not be reached. {hint}"
 
 
 def _refusal(agent: AgentAddress, status: int) -> str:
     if status in (401, 403):
         return (
-            f"The agent {agent.agent_id} at {agent.url} refused this platform's token ({status}). Its "
+            f"The agent {agent.shown} refused this platform's token ({status}). Its "
             "FIXIE_API_URL must name this platform, its FIXIE_ALLOWED_AGENT_ID must be unset or "
             f"{agent.agent_id}, and the clocks of both machines must agree."
         )
-    return f"The agent {agent.agent_id} at {agent.url} answered with status {status}."
+    return f"The agent {agent.shown} answered with status {status}."
 
 
 def _body(message: Message, agent: AgentAddress) -> bytes:
@@ -194,7 +204,7 @@ def _parse_handshake(agent: AgentAddress, body: bytes) -> metadata.AgentMetadata
     except (errors.UnprocessableContent, yaml.YAMLError, ValueError, RecursionError) as error:
         reason = error.message if isinstance(error, errors.FixieError) else "it is not a YAML mapping"
         raise errors.AgentUnavailable(
-            f"The handshake of the agent {agent.agent_id} at {agent.url} cannot be used: {reason}"
+            f"The handshake of the agent {agent.shown} cannot be used: {reason}"
         ) from error
 
 

@@ -232,3 +232,14 @@ def test_an_address_that_an_old_client_names_becomes_the_current_revision(world,
     for url in ("ftp://x", "http://user:word@127.0.0.1", "no address"):
         body = {"query": update, "variables": {"data": data | {"queryUrl": url}}}
         assert world.ann.get("/graphql", "POST", body)["errors"]
+
+
+def test_where_an_agent_should_be_is_told_its_owner_alone(world, dead_url) -> None:
+    create = "mutation ($data: CreateAgentInput!) { createAgent(agentData: $data) { agent { handle } } }"
+    lost = {"handle": "lost", "description": "", "queryUrl": dead_url, "published": True}
+    _graphql(world.ann, create, data=lost)
+
+    assert f"local/lost at {dead_url} could not be reached" in world.ann.ask("lost")
+    told = world.bob.ask("local/lost")
+    assert "local/lost could not be reached" in told
+    assert dead_url not in told
