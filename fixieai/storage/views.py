@@ -44,7 +44,7 @@ def opened(url: str) -> Iterator[View]:
         return
     path = database.sqlite_path(url)
     if not path.is_file():
-        raise errors.ConfigurationError(f"There is no database {path}.")
+        raise _absent(path)
     with contextlib.closing(sqlite_connection.open_reader(path)) as connection:
         try:
             connection.execute("BEGIN")
@@ -69,7 +69,13 @@ def dumped(url: str, target: pathlib.Path) -> Iterator[View]:
         return
     path = database.sqlite_path(url)
     if not path.is_file():
-        raise errors.ConfigurationError(f"There is no database {path}.")
+        raise _absent(path)
     sqlite_backup.snapshot(path, target)
     with opened(database.sqlite_url(target)) as view:
         yield view
+
+
+def _absent(path: pathlib.Path) -> errors.ConfigurationError:
+    return errors.ConfigurationError(
+        f"There is no database {path}. Where the platform is on Postgres, set FIXIE_DATABASE_URL as it has it."
+    )

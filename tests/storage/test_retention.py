@@ -12,6 +12,7 @@ from fixieai.storage import (
     authorizations,
     embeds,
     ids,
+    integrity,
     invitations,
     messages,
     oauth,
@@ -135,6 +136,24 @@ def test_old_queries_go_from_the_beginning_and_leave_no_gap(
     assert queries.get(transaction, ann, alone) is not None
     assert _positions(transaction, ann, short.id) == [1, 2, 3, 4, 5]
     assert _trim(transaction, until, limit) == 0
+
+
+def test_a_platform_that_stops_between_slices_leaves_everything_in_order(
+    transaction: Transaction, ann: int
+) -> None:
+    long, old = sessions.create(transaction, ann, "long"), sessions.create(transaction, ann, "old")
+    for session in (long, old):
+        for _ in range(3):
+            _ask(transaction, ann, session.id)
+    until = time.time()
+    _ask(transaction, ann, long.id)
+    retention.give_to_nobody(transaction, [old.id], until)
+    while retention.remove_nobodys(transaction, 2) is not None:
+        assert integrity.findings(transaction) == []
+    seen = retention.Slice(0, 0)
+    while seen.after is not None:
+        seen = retention.trim_sessions(transaction, until, seen.after, 2)
+        assert integrity.findings(transaction) == []
 
 
 def test_counts_of_old_days_go_person_by_person(transaction: Transaction, ann: int, bob: int) -> None:
