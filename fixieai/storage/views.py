@@ -77,5 +77,5 @@ def dumped(url: str, target: pathlib.Path) -> Iterator[View]:
 
 def _absent(path: pathlib.Path) -> errors.ConfigurationError:
     return errors.ConfigurationError(
-        f"There is no database {path}. Where the platform is on Postgres, set FIXIE_DATABASE_URL as it has it."
+        f"There is no database {path}. For a platform on Postgres, set FIXIE_DATABASE_URL as it has it."
     )
