@@ -1,6 +1,7 @@
 """A durable query, each line of it on disk before the next step: on SQLite and on Postgres."""
 
 import contextlib
+from collections.abc import Callable
 
 from benchmarks import system
 from benchmarks.load import Load
@@ -32,7 +33,7 @@ def measure(quick: bool) -> list[Row]:
         relaying = Connection(relay_url)
         clock: Measures = {
             "floor": timed(lambda: relaying.call("POST", "/query", _QUESTION)),
-            **{name: timed(each.ask) for name, each in running.items()},
+            **{name: timed(_asking(each)) for name, each in running.items()},
         }
         slowest = worst_of_hundred(clock, calls * rounds)
     return [row for name in ("SQLite", "Postgres") for row in _rows(name, cpu, slowest)]
@@ -45,6 +46,12 @@ def _cpu(running: dict[str, System], calls: int) -> Measures:
         for name, each in running.items()
     }
     return {**of_all, **of_database}
+
+
+def _asking(running: System) -> Callable[[], object]:
+    """Over a new connection: the old one has been idle for longer than the platform keeps it."""
+    person = Connection(running.url, running.key)
+    return lambda: person.call("POST", f"/api/agents/{running.agent_id}", _QUESTION)
 
 
 def _rows(name: str, cpu: dict[str, float], slowest: dict[str, float]) -> list[Row]:
