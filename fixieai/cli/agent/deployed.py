@@ -8,13 +8,19 @@ set unless they are; then those in the folder's own.
 
 import os
 import pathlib
+import sys
 
+from fixieai import errors
 from fixieai.cli.agent import env_file, loader
 
 
 def main() -> None:
     """Serves until SIGTERM."""
-    for name, value in env_file.read(pathlib.Path.cwd().parent).items():
+    try:
+        variables = env_file.read(pathlib.Path(".."))
+    except errors.ConfigurationError as error:
+        sys.exit(f"Error: {error}")
+    for name, value in variables.items():
         os.environ.setdefault(name, value)
     loader.main()
 

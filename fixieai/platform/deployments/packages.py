@@ -155,6 +155,18 @@ class _Bounded:
         self._position += len(self.last)
         return self.last
 
+    def finish(self) -> None:
+        """Reads on to the end, where the check sum is.
+
+        Raises:
+            UnprocessableContent: something is missing there, or behind it, or the sum is another.
+        """
+        try:
+            while self.take(_PIECE_BYTES):
+                pass
+        except gzip.BadGzipFile as error:
+            raise errors.UnprocessableContent(_DAMAGED) from error
+
     def tell(self) -> int:
         return self._position
 
@@ -182,6 +194,7 @@ def _entries(archive: pathlib.Path, limits: PackageLimits) -> Iterator[_Entry]:
                 yield _Entry(name, content, is_program=bool(member.mode & 0o100))
         if source.last.strip(b"\0") or not source.last:
             raise errors.UnprocessableContent(_DAMAGED)
+        source.finish()
 
 
 def _content(source: _Bounded, size: int) -> Iterator[bytes]:

@@ -128,6 +128,14 @@ async def test_a_package_that_ends_at_once_is_reported_with_what_it_printed(host
     assert "nowhere" not in for_others
 
 
+async def test_a_package_whose_variables_cannot_be_read_is_reported_with_the_line(host) -> None:
+    files = {".env": "GOOD=1\nno assignment\n", "agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT}
+
+    said = await refused(host().start(files))
+
+    assert said.endswith("It printed:\nError: ../.env, line 2: expected NAME=value")
+
+
 async def test_a_package_that_hangs_is_stopped_and_reported(host) -> None:
     hosted = host(start=1.0)
 

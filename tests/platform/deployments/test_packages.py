@@ -237,6 +237,9 @@ def test_what_is_no_package_or_half_of_one_is_refused(pack, tmp_path) -> None:
         gzip.compress(plain[: len(plain) // 2]),
         gzip.compress(plain[:1024] + b"\xff" * 512 + plain[1024:]),
         whole[:20] + b"\xff\xff" + whole[22:],
+        whole[:-4],
+        whole[:-8] + bytes(4) + whole[-4:],
+        whole + b"more",
     ):
         other.write_bytes(content)
         with pytest.raises(errors.UnprocessableContent):
