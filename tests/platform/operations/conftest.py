@@ -1,4 +1,4 @@
-"""A load balancer as small as they come: round robin over the replicas that say they are ready."""
+"""Load balancers as small as they come: round robin over the replicas that say they are ready."""
 
 import contextlib
 import http.client
@@ -6,11 +6,12 @@ import http.server
 import itertools
 import queue
 import select
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -19,52 +20,70 @@ _SECONDS = 30
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
-class Balancer:
-    """Serves on a port of its own, and tries nothing twice; `failures` are what a replica did not answer."""
+class _Ready:
+    """Asks the replicas again and again whether they are ready."""
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = ports
         self._ready: frozenset[int] = frozenset()
         self._turns = itertools.count()
-        self._idle: dict[int, queue.SimpleQueue[http.client.HTTPConnection]] = {
-            port: queue.SimpleQueue() for port in ports
-        }
         self._is_closed = threading.Event()
-        self.failures: list[str] = []
-        self.served: Counter[int] = Counter()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._threads = [
-            threading.Thread(target=self._check, daemon=True),
-            threading.Thread(target=self._server.serve_forever, daemon=True),
-        ]
+        self._thread = threading.Thread(target=self._check, daemon=True)
+        self._thread.start()
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
+    def close(self) -> None:
         self._is_closed.set()
-        self._server.shutdown()
-        for thread in self._threads:
-            thread.join(_SECONDS)
-        self._server.server_close()
-        for port in self._ports:
-            self._forget(port)
+        self._thread.join(_SECONDS)
 
-    def wait_until_ready(self, port: int) -> None:
+    def next(self) -> int | None:
+        """The port of the replica whose turn it is."""
+        ready = sorted(self._ready)
+        return ready[next(self._turns) % len(ready)] if ready else None
+
+    def wait_for(self, port: int) -> None:
         until = time.monotonic() + _SECONDS
         while port not in self._ready:
             assert time.monotonic() < until, f"{port} is not ready"
             time.sleep(0.02)
 
+    def _check(self) -> None:
+        while not self._is_closed.wait(_CHECK_SECONDS):
+            self._ready = frozenset(port for port in self._ports if _is_ready(port))
+
+
+class Balancer:
+    """Passes on requests, over connections that it keeps, and tries nothing twice.
+
+    `failures` are what a replica did not answer.
+    """
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.ready = _Ready(ports)
+        self._idle: dict[int, queue.SimpleQueue[http.client.HTTPConnection]] = {
+            port: queue.SimpleQueue() for port in ports
+        }
+        self.failures: list[str] = []
+        self.served: Counter[int] = Counter()
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join(_SECONDS)
+        self._server.server_close()
+        self.ready.close()
+        for idle in self._idle.values():
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    idle.get_nowait().close()
+
     def pass_on(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any, bytes]:
-        ready = sorted(self._ready)
-        if not ready:
+        port = self.ready.next()
+        if port is None:
             return self._failed("no replica is ready")
-        port = ready[next(self._turns) % len(ready)]
         connection = self._connection(port)
         try:
             connection.request(method, path, body, headers)
@@ -93,18 +112,57 @@ class Balancer:
                 connection.close()  # the replica did
         return http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
 
-    def _forget(self, port: int) -> None:
-        """What is idle is closed by a replica that ends; a new one on its port is another."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._idle[port].get_nowait().close()
 
-    def _check(self) -> None:
-        while not self._is_closed.wait(_CHECK_SECONDS):
-            ready = frozenset(port for port in self._ports if _is_ready(port))
-            gone, self._ready = self._ready - ready, ready
-            for port in gone:
-                self._forget(port)
+class Forwarder:
+    """Passes on connections without looking into them, as a Service of Kubernetes does."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.ready = _Ready(ports)
+        self.failures: list[str] = []
+        self.served: Counter[int] = Counter()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_SECONDS)
+        self._listening.close()
+        self.ready.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        port = self.ready.next()
+        with client:
+            if port is None:
+                self.failures.append("no replica is ready")
+                return
+            try:
+                replica = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
+            except OSError as error:
+                self.failures.append(f"{port}: {error!r}")
+                return
+            with replica:
+                self.served[port] += 1
+                back = threading.Thread(target=_copy, args=(replica, client), daemon=True)
+                back.start()
+                _copy(client, replica)
+                back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Until the source ends, and tells the target so."""
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 def _is_ready(port: int) -> bool:
@@ -143,8 +201,15 @@ def _handler(balancer: Balancer) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture
-def balance() -> Iterator[Callable[[Sequence[int]], Balancer]]:
-    """A running balancer for the ports that it is given."""
-    with contextlib.ExitStack() as stack:
-        yield lambda ports: stack.enter_context(Balancer(ports))
+@pytest.fixture(params=[Balancer, Forwarder])
+def balance(request: pytest.FixtureRequest) -> Iterator[Callable[[Sequence[int]], Balancer | Forwarder]]:
+    """Makes a running balancer for the ports that it is given, of requests or of connections."""
+    made: list[Balancer | Forwarder] = []
+
+    def make(ports: Sequence[int]) -> Balancer | Forwarder:
+        made.append(request.param(ports))
+        return made[-1]
+
+    yield make
+    for balancer in made:
+        balancer.close()
