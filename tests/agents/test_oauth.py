@@ -326,14 +326,20 @@ def test_without_a_token_there_is_none(case: Case) -> None:
     assert case.handler.user_token() is None
 
 
-@pytest.mark.parametrize("expiry", [None, ago(hours=-1), ago(hours=-1).removesuffix("+00:00")])
+@pytest.mark.parametrize(
+    "expiry", [None, ago(hours=-1), ago(hours=-1).removesuffix("+00:00")], ids=["none", "aware", "naive"]
+)
 def test_a_token_is_good_until_it_expires(case: Case, expiry: str | None) -> None:
     case.store_token(expiry=expiry)
     assert case.handler.user_token() == "old"
     assert case.provider.forms == []
 
 
-@pytest.mark.parametrize("expiry", [ago(seconds=1), ago(seconds=1).removesuffix("+00:00"), ago(seconds=-10)])
+@pytest.mark.parametrize(
+    "expiry",
+    [ago(seconds=1), ago(seconds=1).removesuffix("+00:00"), ago(seconds=-10)],
+    ids=["aware", "naive", "nearly"],
+)
 def test_an_expired_token_is_none(case: Case, expiry: str) -> None:
     case.store_token(expiry=expiry)
     assert case.handler.user_token() is None
