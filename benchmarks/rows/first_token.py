@@ -1,10 +1,8 @@
 """How soon the beginning of an answer is seen: through the platform, against straight from the model."""
 
-import base64
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import tempfile
 import time
@@ -14,17 +12,17 @@ from collections.abc import Callable, Iterator
 from benchmarks import system
 from benchmarks.measuring import medians
 from benchmarks.processes import Child
+from benchmarks.servers import postgres
 from benchmarks.system import System
 from benchmarks.table import Row
 
-DATABASE = "FIXIE_BENCHMARK_DATABASE_URL"
 _PROMPT = {
     "model": "scripted",
     "messages": [{"role": "user", "content": system.QUESTION}],
     "stream": True,
 }
 _NOTE = "The question is on disk before the model is asked; the model itself waits for nothing."
-_OTHER_NOTE = f"Of two platforms on the empty Postgres database that {DATABASE} names."
+_OTHER_NOTE = "Of two platforms on one Postgres; the floor is watching at the one that answers."
 
 
 def measure(quick: bool) -> list[Row]:
@@ -37,7 +35,7 @@ def measure(quick: bool) -> list[Row]:
             "asking": _timed(lambda: _asking(running)),
             "watching": _timed(lambda: _watching(running, running.url, running.key)),
         }
-        if DATABASE in os.environ:
+        if postgres.is_installed():
             measures |= _two_platforms(stack, model_url)
         found = {name: 1e3 * seconds for name, seconds in medians(measures, calls).items()}
     return [
@@ -53,12 +51,7 @@ def _row(what: str, found: dict[str, float], ours: str, floor: str, note: str = 
 
 def _two_platforms(stack: contextlib.ExitStack, model_url: str) -> dict[str, Callable[[], float]]:
     """Watching where the query runs, and at the other."""
-    secret = base64.b64encode(os.urandom(32)).decode("ascii")
-    variables = {
-        **system.scripted(model_url),
-        "FIXIE_DATABASE_URL": os.environ[DATABASE],
-        "FIXIE_SECRET_KEY": secret,
-    }
+    variables = system.scripted(model_url) | stack.enter_context(postgres.serving())
     running = stack.enter_context(system.running(variables, "chat"))
     home = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fixie-benchmark-")))
     url = stack.enter_context(system.serve_platform(home, variables)).address()
