@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 
+from fixieai import errors
 from fixieai.platform.hosting import Hosting
 from fixieai.storage import revisions
 from fixieai.storage.database import Database
@@ -46,6 +47,8 @@ class Leases:
             await self._there_may_be_some.wait()
             try:
                 await self._look()
+            except errors.ServiceUnavailable:  # the next time, then
+                self._there_may_be_some.set()
             except Exception:
                 _logger.exception("leases could not be looked at")
                 self._there_may_be_some.set()

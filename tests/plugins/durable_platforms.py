@@ -31,52 +31,14 @@ def _free_port() -> int:
         return port
 
 
-class Process:
-    """From its start until it is killed. `port` 0 takes any free one."""
+class Reached:
+    """A platform as the local user of its home reaches it."""
 
-    def __init__(self, home: pathlib.Path, variables: dict[str, str], port: int = 0) -> None:
-        self.home, self.port = home, port or _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(home)]
-        self._log = home.parent.with_name(f"{home.name}-{self.port}-{time.monotonic_ns()}.log")
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--port", str(self.port)], stdout=log, stderr=log, env={**os.environ, **variables}
-            )
-
-    def wait(self) -> None:
-        """Until it answers."""
-        until = time.monotonic() + _SECONDS
-        while True:
-            with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/healthz", timeout=5).ok:
-                    return
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < until, self.log()
-            time.sleep(0.02)
+    def __init__(self, home: pathlib.Path, url: str) -> None:
+        self.home, self.url = home, url
 
     def log(self) -> str:
-        return self._log.read_text("utf-8")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(_SECONDS)
-
-    def stop(self) -> None:
-        """Asks it to end, and waits until it has."""
-        self.process.terminate()
-        self.process.wait(_SECONDS)
-
-    def stand_still(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.go_on()
-            self.kill()
+        return ""
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {serving.local_key(self.home)}"} | options.pop("headers", {})
@@ -122,10 +84,58 @@ class Process:
             time.sleep(0.05)
 
 
+class Process(Reached):
+    """From its start until it is killed. `port` 0 takes any free one."""
+
+    def __init__(self, home: pathlib.Path, variables: dict[str, str], port: int = 0) -> None:
+        self.port = port or _free_port()
+        super().__init__(home, f"http://127.0.0.1:{self.port}")
+        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(home)]
+        self._log = home.parent.with_name(f"{home.name}-{self.port}-{time.monotonic_ns()}.log")
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port)], stdout=log, stderr=log, env={**os.environ, **variables}
+            )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        until = time.monotonic() + _SECONDS
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                    return
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.02)
+
+    def log(self) -> str:
+        return self._log.read_text("utf-8")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(_SECONDS)
+
+    def stop(self) -> None:
+        """Asks it to end, and waits until it has."""
+        self.process.terminate()
+        self.process.wait(_SECONDS)
+
+    def stand_still(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.go_on()
+            self.kill()
+
+
 class Later:
     """A question on its way. `response` is None where the platform was killed."""
 
-    def __init__(self, process: Process, agent: str, number: int, session: str) -> None:
+    def __init__(self, process: Reached, agent: str, number: int, session: str) -> None:
         self.response: requests.Response | None = None
 
         def ask() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from durable_platforms import SHARED, Process
+from durable_platforms import SHARED, Process, Reached
 from scripted_world import Calls, handler
 
 
@@ -37,7 +37,7 @@ class World:
         process.wait()
         return process
 
-    def register(self, process: Process, *agents: str) -> None:
+    def register(self, process: Reached, *agents: str) -> None:
         for agent in agents:
             process.ok("PUT", f"/api/agents/local/{agent}", {"url": f"{self.url}/{agent}"})
 
