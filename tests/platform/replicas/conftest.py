@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,22 +82,22 @@ class Replica:
         return response.json() if response.content else None
 
 
-@pytest.fixture
-def shared(postgres_url: str, tmp_path: pathlib.Path) -> dict[str, str]:
+def _variables(url: str, folder: pathlib.Path) -> dict[str, str]:
     """What all platforms of a database are told."""
-    (tmp_path / "blobs").mkdir()
+    (folder / "blobs").mkdir()
     return {
-        "FIXIE_DATABASE_URL": postgres_url,
+        "FIXIE_DATABASE_URL": url,
         "FIXIE_SECRET_KEY": SECRET,
-        "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
+        "FIXIE_BLOBS_URL": (folder / "blobs").as_uri(),
         "FIXIE_DEFAULT_MODEL": "few-shot",
     }
 
 
-@pytest.fixture
-def replicas(shared: dict[str, str], tmp_path: pathlib.Path) -> Iterator[list[Replica]]:
-    """Two of them, started at the same time on an empty database."""
-    found = [Replica(tmp_path / name, shared) for name in ("one", "two")]
+@contextlib.contextmanager
+def _two(url: str, folder: pathlib.Path) -> Iterator[list[Replica]]:
+    """Started at the same time."""
+    variables = _variables(url, folder)
+    found = [Replica(folder / name, variables) for name in ("one", "two")]
     try:
         for replica in found:
             replica.wait()
@@ -104,3 +105,20 @@ def replicas(shared: dict[str, str], tmp_path: pathlib.Path) -> Iterator[list[Re
     finally:
         for replica in found:
             replica.close()
+
+
+@pytest.fixture(scope="module")
+def replicas(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Replica]]:
+    """Two platforms that were started on a database without a schema; all tests of a module use them."""
+    with (
+        postgres_server.database(f"test-{uuid.uuid4().hex}") as url,
+        _two(url, tmp_path_factory.mktemp("replicas")) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def mortal_replicas(postgres_url: str, tmp_path: pathlib.Path) -> Iterator[list[Replica]]:
+    """Two for one test, which may kill them."""
+    with _two(postgres_url, tmp_path) as found:
+        yield found
