@@ -213,3 +213,10 @@ def balance(request: pytest.FixtureRequest) -> Iterator[Callable[[Sequence[int]]
     yield make
     for balancer in made:
         balancer.close()
+
+
+@pytest.fixture
+def one_balancer(replicas: Sequence[Any]) -> Iterator[Balancer]:
+    balancer = Balancer([replica.port for replica in replicas])
+    yield balancer
+    balancer.close()

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -11,14 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import requests
 
 import fixieai
 from fixieai import credentials, testing
-from fixieai.testing.model_server import ModelServer, Says
+from fixieai.testing.model_server import ModelServer, Reply, Says
 
 _SECONDS = 40
 _CLIENTS = 6
@@ -51,8 +52,16 @@ class _Replica:
             )
 
     def stop(self) -> int:
+        self.signal()
+        return self.wait()
+
+    def signal(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Its exit code."""
+        assert self._process is not None
         return self._process.wait(_SECONDS)
 
     def close(self) -> None:
@@ -65,24 +74,38 @@ class _Replica:
 
 
 @pytest.fixture
-def replicas(tmp_path: pathlib.Path, postgres_url: str) -> Iterator[tuple[_Replica, _Replica]]:
-    with ModelServer(lambda _: Says("A: one two three", seconds_per_word=0.1)) as model:
-        variables = {
-            "FIXIE_DATABASE_URL": postgres_url,
-            "FIXIE_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
-            "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
-            "FIXIE_DRAIN_SECONDS": "1",
-            "FIXIE_DAILY_QUERIES": "0",
-            "FIXIE_LLM_BASE_URL": model.base_url,
-            "FIXIE_DEFAULT_MODEL": "custom/scripted",
-            "FIXIE_LLM_RENDERING": "text",
-        }
-        both = _Replica(tmp_path / "one", variables), _Replica(tmp_path / "two", variables)
-        try:
-            yield both
-        finally:
-            for replica in both:
-                replica.close()
+def model() -> Iterator[ModelServer]:
+    """Answers within half a second, but for whoever asks to wait for the first time."""
+    waiting = iter([Says("A: this takes far too long to wait for it", seconds_per_word=5)])
+
+    def reply(body: dict[str, Any]) -> Reply:
+        said = Says("A: one two three", seconds_per_word=0.1)
+        return next(waiting, said) if "Wait" in json.dumps(body["messages"][-1:]) else said
+
+    with ModelServer(reply) as running:
+        yield running
+
+
+@pytest.fixture
+def replicas(
+    tmp_path: pathlib.Path, postgres_url: str, model: ModelServer
+) -> Iterator[tuple[_Replica, _Replica]]:
+    variables = {
+        "FIXIE_DATABASE_URL": postgres_url,
+        "FIXIE_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
+        "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
+        "FIXIE_DRAIN_SECONDS": "1",
+        "FIXIE_DAILY_QUERIES": "0",
+        "FIXIE_LLM_BASE_URL": model.base_url,
+        "FIXIE_DEFAULT_MODEL": "custom/scripted",
+        "FIXIE_LLM_RENDERING": "text",
+    }
+    both = _Replica(tmp_path / "one", variables), _Replica(tmp_path / "two", variables)
+    try:
+        yield both
+    finally:
+        for replica in both:
+            replica.close()
 
 
 class _Load:
@@ -131,17 +154,23 @@ class _Load:
         assert [message["text"] for message in found["messages"]] == ["Count", "one two three"], found
 
 
+def _up(replicas: tuple[_Replica, _Replica], balancer: Any, stack: contextlib.ExitStack) -> str:
+    """Starts both, and serves an agent; an API key."""
+    for replica in replicas:
+        replica.start()
+    for replica in replicas:
+        balancer.ready.wait_for(replica.port)
+    key = (replicas[0].home / credentials.LOCAL_KEY_FILE).read_text("ascii").strip()
+    agent = fixieai.CodeShotAgent("I count.", "Q: Count\nA: one two three")
+    testing.Platform(balancer.url, key, stack).serve(agent, "count")
+    return key
+
+
 @pytest.mark.timeout(180)
 def test_a_rolling_restart_under_load_fails_no_request(replicas, balance) -> None:
-    agent = fixieai.CodeShotAgent("I count.", "Q: Count\nA: one two three")
     balancer = balance([replica.port for replica in replicas])
     with contextlib.ExitStack() as stack:
-        for replica in replicas:
-            replica.start()
-        for replica in replicas:
-            balancer.ready.wait_for(replica.port)
-        key = (replicas[0].home / credentials.LOCAL_KEY_FILE).read_text("ascii").strip()
-        testing.Platform(balancer.url, key, stack).serve(agent, "count")
+        key = _up(replicas, balancer, stack)
         load = stack.enter_context(_Load(balancer.url, key))
         time.sleep(1)
         served = balancer.served.copy()
@@ -160,3 +189,35 @@ def test_a_rolling_restart_under_load_fails_no_request(replicas, balance) -> Non
     assert balancer.served[replicas[0].port] > served[replicas[0].port]
     for replica in replicas:
         assert "Traceback" not in replica.log()
+
+
+def test_a_query_that_outlasts_its_replica_is_told_so_and_goes_on_at_the_other(
+    replicas, model: ModelServer, one_balancer
+) -> None:
+    ending, other = replicas
+    with contextlib.ExitStack() as stack:
+        key = _up(replicas, one_balancer, stack)
+        http = stack.enter_context(requests.Session())
+        http.headers["Authorization"] = f"Bearer {key}"
+        urls = [f"http://127.0.0.1:{replica.port}/api" for replica in (ending, other)]
+        made = http.post(f"{urls[0]}/sessions", json={"frontendAgentId": "count"}, timeout=_SECONDS)
+        session = made.json()["handle"]
+        body = {"session": session, "message": {"text": "Wait"}}
+        threading.Timer(1.5, ending.signal).start()
+
+        asked = http.post(f"{urls[0]}/agents/count", json=body, timeout=_SECONDS)
+
+        assert (asked.status_code, asked.json()["error"]["code"]) == (503, "interrupted"), asked.text
+        assert asked.headers["Retry-After"] == "2"
+        assert ending.wait() == 0
+        until = time.monotonic() + _SECONDS
+        while True:
+            messages = http.get(f"{urls[1]}/sessions/{session}/messages", timeout=_SECONDS).json()["messages"]
+            if len(messages) > 1:
+                break
+            assert time.monotonic() < until, other.log()
+            time.sleep(0.1)
+    assert [message["text"] for message in messages] == ["Wait", "one two three"]
+    keys = [request.headers["idempotency-key"] for request in model.requests]
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
