@@ -281,6 +281,18 @@ def test_it_drains_where_others_share_the_database(environment: dict[str, str], 
     assert from_environment(environment).drain_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("environment", "shows"),
+    [
+        ({}, True),
+        ({"FIXIE_PUBLIC_URL": "https://fixie.example.com"}, False),
+        ({"FIXIE_PUBLIC_URL": "https://fixie.example.com", "FIXIE_METRICS": "1"}, True),
+    ],
+)
+def test_metrics_are_for_this_machine_unless_set_otherwise(environment: dict[str, str], shows: bool) -> None:
+    assert from_environment(environment).shows_metrics is shows
+
+
 def test_a_drain_time_that_is_none_is_refused() -> None:
     with pytest.raises(errors.ConfigurationError, match="FIXIE_DRAIN_SECONDS"):
         from_environment({"FIXIE_DRAIN_SECONDS": "soon"})
