@@ -1,7 +1,6 @@
 """The people of a platform and their API keys: what administrators do, and everybody with their own keys."""
 
 import logging
-import re
 import secrets
 import time
 import urllib.parse
@@ -9,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.platform import local_user, passwords
+from fixieai.platform import local_user, owner_names, passwords
 from fixieai.platform.auth import Auth, Caller
 from fixieai.platform.registry import Registry
 from fixieai.platform.sessions import Sessions
@@ -23,9 +22,6 @@ from fixieai.storage.transaction import Transaction
 from fixieai.storage.users import Account, NewUser, User
 
 INVITATION_SECONDS = 7 * 24 * 3600
-_USERNAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}")
-# `None` is whichever agent the router chooses, `user` the person in a conversation.
-_RESERVED = frozenset({"none", "user", "router"})
 _MOST_KEYS = 100
 _LONGEST_NAME = 100
 _PAGE = 100
@@ -96,11 +92,7 @@ class Accounts:
         """
         caller.must_administrate()
         caller.must_be_fresh()
-        if not _USERNAME.fullmatch(new.username) or new.username in _RESERVED:
-            raise errors.UnprocessableContent(
-                "username: 1 to 39 lower-case letters, digits, hyphens and underscores, the first a letter "
-                f"or a digit. Not for people: {', '.join(sorted(_RESERVED))}"
-            )
+        owner_names.check("username", new.username)
         await self._database.write(_create, new)
         _logger.info("%s added the user %s", caller.username, new.username)
         return await self.invite(caller, new.username)

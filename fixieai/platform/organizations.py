@@ -1,7 +1,7 @@
 """Organisations, as their members see and change them."""
 
 from fixieai import errors
-from fixieai.platform import registry
+from fixieai.platform import owner_names
 from fixieai.platform.auth import Caller
 from fixieai.storage import organizations
 from fixieai.storage.database import Database
@@ -28,7 +28,7 @@ class Organizations:
             UnprocessableContent: the handle or the name cannot be one.
             Conflict: a user or an organisation has that handle.
         """
-        registry.check_handle(handle)
+        owner_names.check("handle", handle)
         if len(name or "") > _LONGEST_NAME:
             raise errors.UnprocessableContent(f"name: more than {_LONGEST_NAME} characters")
         return await self._database.write(organizations.create, caller.user_id, handle, name)
