@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import stat
 import time
 import zipfile
@@ -512,6 +513,12 @@ console.log("listening");
 """
 
 
+needs_node = pytest.mark.skipif(
+    "CI" not in os.environ and shutil.which("npm") is None, reason="Node.js is not installed"
+)
+
+
+@needs_node
 @pytest.mark.parametrize(
     "described", ['{"main": "server.js"}', '{"scripts": {"start": "node server.js"}}'], ids=["main", "start"]
 )
@@ -526,6 +533,7 @@ async def test_a_nodejs_package_runs(host, described: str) -> None:
     assert "listening" in await hosted.log()
 
 
+@needs_node
 async def test_what_a_nodejs_package_depends_on_is_installed(host) -> None:
     hosted = host()
     described = '{"main": "server.js", "dependencies": {"words": "file:./words"}}'
@@ -545,6 +553,7 @@ async def test_what_a_nodejs_package_depends_on_is_installed(host) -> None:
     assert "servus" in await hosted.log()
 
 
+@needs_node
 @pytest.mark.parametrize(
     ("described", "expected"),
     [
