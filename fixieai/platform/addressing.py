@@ -2,7 +2,7 @@
 
 import re
 
-_ADDRESSED = re.compile(r"@(?P<agent>[\w-]{1,64}(?:/[\w-]{1,64})?)\s+(?P<text>.+)", re.DOTALL)
+_ADDRESSED = re.compile(r"@(?P<agent>[\w-]{1,64}(?:/[\w-]{1,64})?)\s+(?P<text>\S.*)", re.DOTALL)
 
 
 def split(text: str) -> tuple[str | None, str]:

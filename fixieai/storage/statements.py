@@ -15,9 +15,16 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def load(noun: str) -> Mapping[str, str]:
-    """The statements of `sql/{noun}.sql` by name."""
+    """The statements of `sql/{noun}.sql` by name.
+
+    Raises:
+        ValueError: two have the same name.
+    """
     _, *parts = _NAME.split((_FOLDER / f"{noun}.sql").read_text("utf-8"))
-    return dict(zip(parts[::2], (sql.strip().rstrip(";") for sql in parts[1::2]), strict=True))
+    named = dict(zip(parts[::2], (sql.strip().rstrip(";") for sql in parts[1::2]), strict=True))
+    if len(named) < len(parts) // 2:
+        raise ValueError(f"{noun}.sql: two statements have the same name")
+    return named
 
 
 def with_list(sql: str, name: str, values: Sequence[Value]) -> tuple[str, dict[str, Value]]:

@@ -18,9 +18,6 @@ _ERASE = (
     _SQL["erase_user_storage_usage"],
     _SQL["erase_oauth_values"],
     _SQL["erase_oauth_flows"],
-    _SQL["erase_user_storage_usage"],
-    _SQL["erase_oauth_values"],
-    _SQL["erase_oauth_flows"],
     _SQL["erase_usage"],
     _SQL["erase_memberships"],
 )

@@ -60,3 +60,11 @@ def test_a_list_becomes_parameters_of_few_different_numbers() -> None:
     assert params == {"ids_0": 7, "ids_1": 8, "ids_2": 9, "ids_3": 9}
     texts = {statements.with_list("IN (:ids)", "ids", list(range(1, count)))[0] for count in range(2, 1001)}
     assert len(texts) == 11
+
+
+def test_two_statements_never_share_a_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "_FOLDER", tmp_path)
+    (tmp_path / "twice.sql").write_text("-- name: get\nSELECT 1;\n\n-- name: get\nSELECT 2;\n")
+
+    with pytest.raises(ValueError, match=r"twice\.sql"):
+        statements.load("twice")

@@ -71,14 +71,5 @@ DELETE FROM oauth_flows WHERE user_id = :id;
 -- name: erase_memberships
 DELETE FROM organization_members WHERE user_id = :id;
 
--- name: erase_user_storage_usage
-DELETE FROM user_storage_usage WHERE user_id = :id;
-
--- name: erase_oauth_values
-DELETE FROM oauth_values WHERE user_id = :id;
-
--- name: erase_oauth_flows
-DELETE FROM oauth_flows WHERE user_id = :id;
-
 -- name: erase_usage
 DELETE FROM usage WHERE user_id = :id;
