@@ -176,6 +176,30 @@ async def test_what_was_answered_meanwhile_is_not_written_on_by_one_that_stood_s
         assert await asyncio.to_thread(stream.next) == ("partial", None, "Then")
 
 
+_UNTOLD = """
+INSERT INTO messages (id, session_id, query_id, position, type, name, sender, text, embeds, created)
+SELECT
+    messages.id + 1, session_id, query_id, position + 1, 'response', '', sender, 'Untold', '{}',
+    messages.created
+FROM messages JOIN sessions ON sessions.id = session_id WHERE handle = %s ORDER BY position DESC LIMIT 1
+"""
+
+
+def test_what_a_killed_platform_did_not_come_to_tell_is_seen_all_the_same(
+    replicas, watching, monkeypatch
+) -> None:
+    monkeypatch.setattr(events, "_HEARTBEAT_SECONDS", 0.05)
+    session = replicas.session()
+    with watching(replicas.two, session) as stream:
+        replicas.teller.say(ANSWER, None)
+        replicas.ask_later(replicas.one, session)
+        stream.until_message(ANSWER)
+        with psycopg.connect(replicas.database_url) as connection:
+            connection.execute(_UNTOLD, (session,))
+
+        assert stream.next() == ("message", 3, "Untold")
+
+
 @pytest.mark.parametrize("patience_of_reads", [30.0, 0.1])
 def test_after_an_outage_of_the_database_streams_go_on(
     replicas, watching, postgres_server, monkeypatch, patience_of_reads: float
