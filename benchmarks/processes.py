@@ -89,10 +89,15 @@ class Child:
         self._process.wait()
 
     def peak_bytes(self) -> int:
-        return _figure(pathlib.Path(f"/proc/{self.pid}/status"), "VmHWM") * 1024
+        return peak_bytes(str(self.pid))
 
     def written_bytes(self) -> int:
         return written_bytes(str(self.pid))
+
+
+def peak_bytes(pid: str) -> int:
+    """The most memory that a process has had."""
+    return _figure(pathlib.Path(f"/proc/{pid}/status"), "VmHWM") * 1024
 
 
 def written_bytes(pid: str) -> int:

@@ -11,6 +11,7 @@ from benchmarks.rows import (
     install,
     latency,
     listing,
+    load,
     memory,
     query,
     recovery,
@@ -36,3 +37,6 @@ ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
     "latency": latency.measure,
     "first_token": first_token.measure,
 }
+
+# Those that take minutes are measured when they are named.
+ON_DEMAND: Mapping[str, Callable[[bool], list[Row]]] = {"load": load.measure}
