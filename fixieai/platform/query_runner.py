@@ -212,7 +212,8 @@ class QueryRunner:
                 if not await self._see_through(journal, answer):
                     await self._go_on_later(journal)
         except asyncio.CancelledError:
-            await asyncio.shield(_end_cancelled(journal))
+            if not await asyncio.shield(_end_cancelled(journal)):
+                await self._go_on_later(journal)
             raise
 
     async def _see_through(self, journal: Journal, answer: _Answer) -> bool:
@@ -345,13 +346,17 @@ class QueryRunner:
         return Failure(errors.FixieError.code, text, errors.FixieError.status)
 
 
-async def _end_cancelled(journal: Journal) -> None:
-    """Ends a query that somebody cancelled. One that only this process leaves is not ended."""
+async def _end_cancelled(journal: Journal) -> bool:
+    """Ends a query that somebody cancelled. One that only this process leaves is not ended.
+
+    False: it was cancelled, and not even that can be stored at the moment.
+    """
     if journal.is_cancelled:
-        await _fail(journal, _CANCELLED)
-    elif not journal.is_finished:
+        return await _fail(journal, _CANCELLED)
+    if not journal.is_finished:
         failure = _GOES_ON if journal.has_begun else _NOT_BEGUN
         journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
+    return True
 
 
 async def _fail(journal: Journal, failure: Failure) -> bool:
