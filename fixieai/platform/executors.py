@@ -17,6 +17,7 @@ from fixieai.storage import executors
 from fixieai.storage.database import Database
 
 _BEATS_PER_LEASE = 4
+_LEAVING_SECONDS = 5.0
 _logger = logging.getLogger("fixieai.platform")
 
 
@@ -67,8 +68,10 @@ class Executor:
 
     async def end(self) -> None:
         """Leaves. What it still ran is found by whoever looks next, at once."""
-        with contextlib.suppress(errors.ServiceUnavailable):  # others will see that it beats no more
-            await self._leave()
+        # If the database is away, others will see that it beats no more.
+        with contextlib.suppress(errors.ServiceUnavailable, TimeoutError):
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                await self._leave()
 
     async def _leave(self) -> None:
         beats = await self._database.read(executors.beats)

@@ -88,6 +88,7 @@ def put_member(transaction: Transaction, organization: Organization, username: s
         "role": role,
         "now": timestamps.now(),
     }
+    transaction.execute(_SQL["lock"], {"organization_id": organization.id})
     transaction.execute(_SQL["put_member"], params)
     _check_owner_is_left(transaction, organization)
 
@@ -95,6 +96,7 @@ def put_member(transaction: Transaction, organization: Organization, username: s
 def remove_member(transaction: Transaction, organization: Organization, username: str) -> None:
     """Raises NotFound when there is no such member, Conflict when nobody would be its owner any more."""
     params: Params = {"organization_id": organization.id, "user_id": _user_id(transaction, username)}
+    transaction.execute(_SQL["lock"], {"organization_id": organization.id})
     if not transaction.execute(_SQL["remove_member"], params):
         raise errors.NotFound
     _check_owner_is_left(transaction, organization)

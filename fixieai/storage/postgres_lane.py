@@ -32,7 +32,8 @@ class PostgresLane:
     def __init__(self, url: str, threads: int, *, is_read_only: bool) -> None:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         begin = _BEGIN_READING if is_read_only else _BEGIN_WRITING
-        workers = [_Worker(url, begin, self._queue) for _ in range(threads)]
+        self._closing = threading.Event()
+        workers = [_Worker(url, begin, self._queue, self._closing) for _ in range(threads)]
         self._threads = [
             threading.Thread(target=worker.serve, name="fixie-postgres", daemon=True) for worker in workers
         ]
@@ -43,6 +44,8 @@ class PostgresLane:
         self._queue.put(job)
 
     def close(self) -> None:
+        """Finishes what was submitted; what waits for a server that is away fails now."""
+        self._closing.set()
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -61,8 +64,11 @@ class _Undone(Exception):
 class _Worker:
     """One thread and its connection, which is opened when the first job comes."""
 
-    def __init__(self, url: str, begin: LiteralString, jobs: queue.SimpleQueue[Job | None]) -> None:
+    def __init__(
+        self, url: str, begin: LiteralString, jobs: queue.SimpleQueue[Job | None], closing: threading.Event
+    ) -> None:
         self._url = url
+        self._closing = closing
         self._begin = begin
         self._jobs = jobs
         self._connection: psycopg.Connection[Row] | None = None
@@ -85,11 +91,14 @@ class _Worker:
             try:
                 return self._run_once(job)
             except _Undone as undone:
-                if postgres_errors.is_lost(undone.reason) and time.monotonic() < until:
+                if postgres_errors.is_lost(undone.reason) and self._may_wait(until):
                     self._disconnect()
-                    time.sleep(_PAUSE_SECONDS)
+                    self._closing.wait(_PAUSE_SECONDS)
                 elif not (postgres_errors.is_passing(undone.reason) and tries < _TRIES):
                     raise undone.error from None
+
+    def _may_wait(self, until: float) -> bool:
+        return time.monotonic() < until and not self._closing.is_set()
 
     def _run_once(self, job: Job) -> None:
         try:

@@ -237,8 +237,8 @@ def _deleted(transaction: Transaction, before: Agent, revision: Revision) -> Swi
 
 def serve(transaction: Transaction, agent: Agent, place: Served) -> Switch:
     """Makes the agent's served revision, new or changed, the current one."""
+    now = agents.locked(transaction, agent).current_revision_id
     known = served(transaction, agent)
-    now = agents.by_id(transaction, agent.owner_id, agent.id).current_revision_id
     if known is None:
         params: Params = {
             "status": READY,

@@ -28,6 +28,10 @@ ON CONFLICT (organization_id, user_id) DO UPDATE SET role = :role;
 -- name: remove_member
 DELETE FROM organization_members WHERE organization_id = :organization_id AND user_id = :user_id;
 
+-- name: lock
+-- The change of nothing: of two who leave at the same time, the second sees that the first has left.
+UPDATE users SET username = username WHERE id = :organization_id AND kind = 'organization';
+
 -- name: owners
 SELECT count(*) FROM organization_members WHERE organization_id = :organization_id AND role = 'owner';
 

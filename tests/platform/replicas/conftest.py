@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -122,3 +122,18 @@ def mortal_replicas(postgres_url: str, tmp_path: pathlib.Path) -> Iterator[list[
     """Two for one test, which may kill them."""
     with _two(postgres_url, tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Replica]]:
+    """Starts one on a database, with more variables; it is closed at the end."""
+    started: list[Replica] = []
+
+    def start_one(url: str, folder: pathlib.Path, **variables: str) -> Replica:
+        started.append(Replica(folder / "only", {**_variables(url, folder), **variables}))
+        started[-1].wait()
+        return started[-1]
+
+    yield start_one
+    for replica in started:
+        replica.close(signal.SIGKILL)
