@@ -51,6 +51,12 @@ def _place(url: str) -> _Place:
     return _normal(parts.hostname or "", parts.port or _ORDINARY_PORTS.get(parts.scheme, 0))
 
 
+def _trusted() -> set[_Place]:
+    """The agent's own platform, by both of its names."""
+    public_url = os.environ.get("FIXIE_PUBLIC_URL")
+    return {_place(constants.FIXIE_API_URL), *_platforms, *([_place(public_url)] if public_url else [])}
+
+
 def _normal(host: str, port: int) -> _Place:
     """However a platform on this machine is spelled, it is the same one."""
     return ("localhost" if host in _LOOPBACK else host.lower().rstrip("."), port)
@@ -61,7 +67,7 @@ class _Checked(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         host = self.host.strip("[]")
-        if _normal(host, self.port) in {_place(constants.FIXIE_API_URL), *_platforms}:
+        if _normal(host, self.port) in _trusted():
             return super()._new_conn()
         for *_, place in socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM):
             _check(str(place[0]))

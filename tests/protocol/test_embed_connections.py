@@ -89,6 +89,13 @@ def test_the_platform_of_this_agent_is_reached(
     assert fetch(f"http://{host}:{server.server_port}/attachment/x") == b"secret"
 
 
+def test_the_platform_of_this_agent_is_reached_where_others_reach_it_too(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIXIE_PUBLIC_URL", f"http://127.0.0.1:{server.server_port}")
+    assert fetch(f"http://127.0.0.1:{server.server_port}/attachment/x") == b"secret"
+
+
 def test_a_redirect_from_the_platform_meets_the_same_check(
     server: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,7 @@ class Deployments:
             self._workshop = Workshop(
                 self._blobs,
                 settings.home.absolute() / "deployments",
-                settings.url,
+                _variables_of(settings),
                 ProcessLimits(memory_mib=limits.memory_mib),
                 settings.deploy_seconds,
             )
@@ -283,3 +283,11 @@ def _hash(path: pathlib.Path) -> str:
 
 def _may_be_tried_again(deployed: DeployedRevision) -> bool:
     return deployed.failed_at is not None and time.monotonic() - deployed.failed_at > _SECONDS_BETWEEN_TRIES
+
+
+def _variables_of(settings: Settings) -> dict[str, str]:
+    """Programs call the platform on this machine, and send people to where others reach it."""
+    variables = {"FIXIE_API_URL": settings.local_url}
+    if settings.public_url is not None:
+        variables["FIXIE_PUBLIC_URL"] = settings.public_url
+    return variables

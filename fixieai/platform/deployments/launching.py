@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fixieai import errors
@@ -32,10 +33,10 @@ class Place:
     def code(self) -> pathlib.Path:
         return self.folder / "code"
 
-    def variables(self, agent_id: str, api_url: str) -> dict[str, str]:
+    def variables(self, agent_id: str, platform: Mapping[str, str]) -> dict[str, str]:
         """All that a program of this revision finds in its environment, but HOST and PORT."""
         return {
-            "FIXIE_API_URL": api_url,
+            **platform,
             "FIXIE_ALLOWED_AGENT_ID": agent_id,
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),

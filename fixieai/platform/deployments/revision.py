@@ -7,7 +7,7 @@ import pathlib
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fixieai import errors
@@ -47,11 +47,17 @@ class Workshop:
     """
 
     def __init__(
-        self, blobs: Blobs, folder: pathlib.Path, api_url: str, limits: ProcessLimits, seconds: float
+        self,
+        blobs: Blobs,
+        folder: pathlib.Path,
+        platform: Mapping[str, str],
+        limits: ProcessLimits,
+        seconds: float,
     ) -> None:
+        """`platform` are the variables by which programs find it."""
         self._blobs = blobs
         self._folder = folder
-        self._api_url = api_url
+        self._platform = platform
         self._limits = limits
         self._seconds = seconds
         self.environments = Environments(folder / "environments")
@@ -79,7 +85,7 @@ class Workshop:
             await self._unpack(deployment.package_hash, place)
         command = Command(
             arguments=(),
-            variables=place.variables(deployment.agent_id, self._api_url),
+            variables=place.variables(deployment.agent_id, self._platform),
             folder=place.code,
             log=place.log,
             limits=self._limits,

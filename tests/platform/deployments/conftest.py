@@ -88,10 +88,13 @@ async def host(tmp_path: pathlib.Path) -> AsyncIterator[Callable[..., Hosted]]:
     """Makes deployments with the given timing and limits; they are closed, and leave nothing, at the end."""
     made: list[Hosted] = []
 
-    def make(memory_mib: int = 512, processes: int = 64, **timing: float) -> Hosted:
+    def make(
+        memory_mib: int = 512, processes: int = 64, public_url: str | None = None, **timing: float
+    ) -> Hosted:
         home = tmp_path / f"home-{len(made)}"
         home.mkdir()
-        settings = Settings(home=home, deployments=DeploymentLimits(memory_mib, processes), deploy_seconds=60)
+        limits = DeploymentLimits(memory_mib, processes)
+        settings = Settings(home=home, public_url=public_url, deployments=limits, deploy_seconds=60)
         made.append(Hosted(settings, Timing(**timing)))
         return made[-1]
 

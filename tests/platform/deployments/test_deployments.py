@@ -107,6 +107,14 @@ async def test_a_package_runs_with_its_own_variables_and_no_others(host, monkeyp
     assert stat.S_IMODE((folder / "code" / ".env").stat().st_mode) == 0o600
 
 
+async def test_a_program_calls_the_platform_here_also_where_others_reach_it_elsewhere(host) -> None:
+    hosted = host(public_url="https://fixie.example")
+
+    await hosted.start(main("print(os.environ['FIXIE_API_URL'], os.environ['FIXIE_PUBLIC_URL'], flush=True)"))
+
+    assert "http://127.0.0.1:8180 https://fixie.example" in await hosted.log()
+
+
 async def test_no_secret_is_in_the_list_of_processes(host) -> None:
     hosted = host()
     await hosted.start({"agent/agent.yaml": "handle: agent\n", "agent/main.py": AGENT, ".env": "KEY=hush\n"})
