@@ -90,6 +90,7 @@ def _variables(url: str, folder: pathlib.Path) -> dict[str, str]:
         "FIXIE_SECRET_KEY": SECRET,
         "FIXIE_BLOBS_URL": (folder / "blobs").as_uri(),
         "FIXIE_DEFAULT_MODEL": "few-shot",
+        "FIXIE_LEASE_SECONDS": "3",
     }
 
 

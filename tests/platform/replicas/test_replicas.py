@@ -7,6 +7,7 @@ import io
 import json
 import pathlib
 import tarfile
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -174,10 +175,10 @@ def test_an_attachment_is_stored_at_one_and_fetched_at_the_other(replicas, peopl
     eventually(lambda: not (folder / name[:2] / name[2:]).exists())
 
 
-def _package(word: str) -> bytes:
+def _package(program: str) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        files = {"agent/agent.yaml": "handle: any\n", "agent/main.py": _PROGRAM.replace("{word}", word)}
+        files = {"agent/agent.yaml": "handle: any\n", "agent/main.py": program}
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
@@ -185,7 +186,7 @@ def _package(word: str) -> bytes:
     return packed.getvalue()
 
 
-def _deploy(replica: Any, agent: str, word: str) -> str:
+def _deploy(replica: Any, agent: str, word: str, program: str = _PROGRAM) -> str:
     """The id of the new revision, which is current."""
     managed = {"environment": "PYTHON", "codePackage": None}
     operations = {"query": _UPLOAD, "variables": {"agentHandle": agent, "managed": managed}}
@@ -196,7 +197,7 @@ def _deploy(replica: Any, agent: str, word: str) -> str:
     response = requests.post(
         f"{replica.url}/graphql",
         data=fields,
-        files={"0": ("upload.tar.gz", _package(word), "application/gzip")},
+        files={"0": ("upload.tar.gz", _package(program.replace("{word}", word)), "application/gzip")},
         headers={"Authorization": f"Bearer {replica.key}"},
         timeout=120,
     )
@@ -248,3 +249,31 @@ def test_a_lease_that_was_given_at_a_platform_that_died_ends_all_the_same(mortal
         one.ok("PUT", "/api/agents/local/counter", {"url": url, "leaseSeconds": 15})
     one.close(9)
     eventually(lambda: two.ok("GET", "/api/agents/local/counter")["url"] != url, 40)
+
+
+def test_a_deployment_whose_platform_was_killed_is_finished_by_the_other(mortal_replicas) -> None:
+    one, two = mortal_replicas
+    one.ok("PUT", "/api/agents/local/teller", {})
+    slow = "import time\ntime.sleep(2)\n" + _PROGRAM
+
+    def deploy() -> None:
+        with contextlib.suppress(requests.RequestException, AssertionError):
+            _deploy(one, "local/teller", "late", slow)
+
+    deploying = threading.Thread(target=deploy)
+    deploying.start()
+    path = "/api/agents/local/teller/revisions"
+    (pending,) = eventually(lambda: two.ok("GET", path)["revisions"])
+    assert pending["status"] == "pending"
+    one.close(9)
+    deploying.join()
+
+    def status() -> str:
+        return str(two.ok("GET", path)["revisions"][0]["status"])
+
+    eventually(lambda: status() != "pending", 40)
+    assert status() == "ready", two.ok("GET", path)
+    two.ok("PUT", f"{path}/{pending['id']}/current")
+    with contextlib.ExitStack() as stack:
+        person = testing.Platform(two.url, two.key, stack)
+        assert person.ask("teller", "Say").text.split()[0] == "late"
