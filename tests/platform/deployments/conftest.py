@@ -38,6 +38,13 @@ def processes_that_name(text: str) -> list[psutil.Process]:
     return found
 
 
+def _is_program(process: psutil.Process) -> bool:
+    try:
+        return not any("keeper.py" in argument for argument in process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
+
+
 class Hosted:
     """Deployments of a home, and short ways to fill them."""
 
@@ -76,11 +83,7 @@ class Hosted:
     @property
     def processes(self) -> list[psutil.Process]:
         """Programs that run, without their keepers."""
-        return [
-            process
-            for process in processes_that_name(str(self.home))
-            if not any("keeper.py" in argument for argument in process.cmdline())
-        ]
+        return [process for process in processes_that_name(str(self.home)) if _is_program(process)]
 
 
 @pytest.fixture
