@@ -26,22 +26,12 @@ def running(api_url: str) -> Iterator[BackgroundServer | None]:
     Raises:
         FixieError: there is none, and none can be brought up; the message says why and what to do.
     """
-    own = None if _is_there(api_url) else _bring_up(api_url)
+    own = None if registration.is_there(api_url) else _bring_up(api_url)
     try:
         yield own
     finally:
         if own is not None:
             own.stop()
-
-
-def _is_there(api_url: str) -> bool:
-    found = registration.status(api_url)
-    if found.is_reachable and not found.is_platform:
-        raise errors.ConfigurationError(
-            f"What answers at {api_url} is not a Fixie platform. Stop that program, or start a platform "
-            "elsewhere (`fixie platform serve --port ...`) and set FIXIE_API_URL to its address."
-        )
-    return found.is_platform
 
 
 def _bring_up(api_url: str) -> BackgroundServer | None:

@@ -43,6 +43,21 @@ def status(api_url: str) -> Status:
     return Status(is_reachable=True, is_platform=is_platform)
 
 
+def is_there(api_url: str) -> bool:
+    """Whether a platform answers at this address.
+
+    Raises:
+        ConfigurationError: something else does; the message says what to do.
+    """
+    found = status(api_url)
+    if found.is_reachable and not found.is_platform:
+        raise errors.ConfigurationError(
+            f"What answers at {api_url} is not a Fixie platform. Stop that program, or start a platform "
+            "elsewhere (`fixie platform serve --port ...`) and set FIXIE_API_URL to its address."
+        )
+    return found.is_platform
+
+
 class Renewal(enum.Enum):
     """What became of an agent's registration."""
 

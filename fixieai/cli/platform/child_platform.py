@@ -38,19 +38,9 @@ def found_or_started(variables: Mapping[str, str]) -> Iterator[str]:
     named = variables.get("FIXIE_API_URL")
     if named:
         yield named.rstrip("/")
-    elif _is_running(constants.LOCAL_API_URL):
+    elif registration.is_there(constants.LOCAL_API_URL):
         yield constants.LOCAL_API_URL
     else:
         with started(variables) as address:
             click.echo(f"Started a platform at {address}; it ends with this command.")
             yield address
-
-
-def _is_running(url: str) -> bool:
-    found = registration.status(url)
-    if found.is_reachable and not found.is_platform:
-        raise errors.ConfigurationError(
-            f"What answers at {url} is not a Fixie platform. Stop that program, or start a platform "
-            "elsewhere (`fixie platform serve --port ...`) and set FIXIE_API_URL to its address."
-        )
-    return found.is_platform

@@ -29,6 +29,7 @@ _MEDIA_TYPES = {
     "icon.svg": "image/svg+xml",
     "playground.css": "text/css",
     "playground.js": "text/javascript",
+    "sign_in.js": "text/javascript",
 }
 # With trusted types a script that tried to turn text into HTML would fail, injected or by mistake.
 _POLICY = (

@@ -1,9 +1,10 @@
 // The page: a query, its answer, and the schema to write it by.
 
-import { Refused, call, findKey, forgetKey, post, signIn } from "/static/api.js";
+import { Refused, findKey, forgetKey, post, signIn } from "/static/api.js";
 import { element } from "/static/conversation.js";
 import { Editor, coloured, tidied } from "/static/graphql_editor.js";
 import { Explorer, INTROSPECTION, Schema } from "/static/graphql_schema.js";
+import { showSignIn } from "/static/sign_in.js";
 
 const STORED = "fixie.graphql";
 const LONGEST_COLOURED = 200_000;
@@ -122,21 +123,6 @@ function say(text, hasFailed = false) {
 function showPane(name) {
   document.body.dataset.pane = name;
   for (const each of document.querySelectorAll(".panes button")) each.setAttribute("aria-pressed", String(each.value === name));
-}
-
-function showSignIn(reason) {
-  document.body.classList.add("signed-out");
-  on("sign-in").hidden = false;
-  on("sign-in-reason").textContent = reason;
-  on("api-key").focus();
-  offerPassword().catch(() => {});
-}
-
-/** Where people have passwords. On a platform of one's own nobody has. */
-async function offerPassword() {
-  const { passwords } = await call("GET", "/api/sign-in");
-  on("with-password").hidden = !passwords;
-  on("with-password").firstElementChild.search = new URLSearchParams({ then: location.pathname });
 }
 
 async function start() {

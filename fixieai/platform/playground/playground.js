@@ -3,6 +3,7 @@
 import { Refused, ask, call, findKey, forgetKey, signIn } from "/static/api.js";
 import { Conversation, button, describeModel, element } from "/static/conversation.js";
 import { ChosenFiles, placeholders, uploadAll } from "/static/files.js";
+import { showSignIn } from "/static/sign_in.js";
 
 const PAGE = 30;
 const MESSAGES = 100;
@@ -326,21 +327,6 @@ async function guarded(action) {
     if (error.name === "AbortError") return;
     report(error, () => say(`${error.message} `, button("Try again", () => guarded(action), "more")));
   }
-}
-
-function showSignIn(reason) {
-  document.body.classList.add("signed-out");
-  on("sign-in").hidden = false;
-  on("sign-in-reason").textContent = reason;
-  on("api-key").focus();
-  offerPassword().catch(() => {});
-}
-
-/** Where people have passwords. On a platform of one's own nobody has. */
-async function offerPassword() {
-  const { passwords } = await call("GET", "/api/sign-in");
-  on("with-password").hidden = !passwords;
-  on("with-password").firstElementChild.search = new URLSearchParams({ then: location.pathname });
 }
 
 async function begin() {
