@@ -21,6 +21,7 @@ LEASE_SECONDS = 3.0
 SHARED = {
     "FIXIE_SECRET_KEY": base64.b64encode(bytes(32)).decode(),
     "FIXIE_LEASE_SECONDS": str(LEASE_SECONDS),
+    "FIXIE_DRAIN_SECONDS": "0",
 }
 
 
