@@ -42,6 +42,8 @@ _FLOW_SECONDS = 600
 _EARLY = timedelta(seconds=30)
 _LONGEST = timedelta(days=3650)
 _NO_LONGER = ("invalid_grant", "bad_refresh_token", "invalid_refresh_token")
+# How long another process may take to store what it got for a refresh token.
+_SECONDS_UNTIL_STORED = (0.1, 0.2, 0.4)
 # Providers that give a new refresh token each time take the second use of one for theft. Within
 # this process it has only one: by which of these locks is free for it.
 _RENEWALS = tuple(threading.Lock() for _ in range(64))
@@ -177,10 +179,18 @@ class OAuthHandler:
         except OAuthError as error:
             if error.error_code not in _NO_LONGER:
                 raise
-            return self._token_renewed_elsewhere(stored)
+            return self._token_being_renewed_elsewhere(stored)
         renewed = _token(granted, refresh_token)
         self._storage[_TOKEN_KEY] = renewed.to_json()
         return renewed.access_token
+
+    def _token_being_renewed_elsewhere(self, stored: object) -> str | None:
+        """Another process may have used the refresh token, and not have stored what it got for it yet."""
+        for seconds in _SECONDS_UNTIL_STORED:
+            if (token := self._token_renewed_elsewhere(stored)) is not None:
+                return token
+            time.sleep(seconds)
+        return self._token_renewed_elsewhere(stored)
 
     def _token_renewed_elsewhere(self, stored: object) -> str | None:
         """What another query, maybe in another process, has got meanwhile."""

@@ -8,6 +8,7 @@ import logging
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -388,6 +389,15 @@ def test_a_token_that_was_renewed_elsewhere_meanwhile_is_taken(case: Case) -> No
     stored = case.handler._storage["_oauth_token"]
     case.store_token(access_token="renewed elsewhere")
     assert case.handler._token_renewed_elsewhere(stored) == "renewed elsewhere"
+
+
+def test_a_token_that_another_process_is_about_to_store_is_waited_for(case: Case) -> None:
+    case.store_token(expiry=ago(hours=1), refresh_token="r")
+    case.provider.answers = [(400, JSON, '{"error": "invalid_grant"}')]  # the other one was faster
+    storing = threading.Timer(0.25, case.store_token, kwargs={"access_token": "renewed elsewhere"})
+    storing.start()
+    assert case.handler.user_token() == "renewed elsewhere"
+    storing.join()
 
 
 def test_of_many_queries_at_once_one_renews(case: Case) -> None:
