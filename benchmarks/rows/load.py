@@ -107,9 +107,8 @@ def _storage_keys(variables: dict[str, str], engine: str, keys: int) -> list[Row
     bytes_note = f" {size / keys:.0f} bytes a key in the file." if size else ""
     names = {"get": "get", "put": "put", "page": "a page of 100"}
     note = (
-        f"The floor is with {few:,} keys. Filled at {1 / with_many['fill']:,.0f} keys a second, "
-        f"{with_many['memory'] / _MIB:.0f} MiB at the peak ({with_few['memory'] / _MIB:.0f} with "
-        f"{few:,}).{bytes_note}"
+        f"The floor is with {few:,} keys. Memory: {with_many['memory'] / _MIB:.0f} MiB at the peak, "
+        f"{with_few['memory'] / _MIB:.0f} with {few:,}.{bytes_note}"
     )
     return [
         Row(
