@@ -37,7 +37,7 @@ def let_go(transaction: Transaction, hold_id: int) -> None:
 def perhaps_unused(transaction: Transaction, limit: int) -> list[str]:
     """Hashes of packages that were about to be some revision's."""
     rows = transaction.rows(_SQL["unused"], {"now": int(time.time()), "limit": limit})
-    return [str(package_hash) for (package_hash,) in rows]
+    return list(dict.fromkeys(str(package_hash) for (package_hash,) in rows))
 
 
 def begin_removal(transaction: Transaction, package_hash: str) -> bool:

@@ -21,6 +21,7 @@ CREATE TABLE browser_codes (
     expires INTEGER NOT NULL
 );
 CREATE INDEX browser_codes_of_key ON browser_codes (key_id, expires);
+CREATE INDEX browser_codes_by_end ON browser_codes (expires);
 
 -- Attempts to sign in that failed or are under way; `last` in Unix milliseconds.
 CREATE TABLE sign_in_attempts (
@@ -46,6 +47,7 @@ CREATE TABLE package_holds (
     until INTEGER NOT NULL
 );
 CREATE INDEX package_holds_of_package ON package_holds (package_hash);
+CREATE INDEX package_holds_by_end ON package_holds (until);
 
 -- What the query's models used so far, wherever they were called.
 ALTER TABLE queries ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;

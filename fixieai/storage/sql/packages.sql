@@ -5,7 +5,7 @@ INSERT INTO package_holds (id, package_hash, until) VALUES (:id, :package_hash, 
 UPDATE package_holds SET until = 0 WHERE id = :id;
 
 -- name: unused
-SELECT DISTINCT package_hash FROM package_holds WHERE until <= :now LIMIT :limit;
+SELECT package_hash FROM package_holds WHERE until <= :now ORDER BY until LIMIT :limit;
 
 -- name: is_needed
 SELECT 1 WHERE

@@ -243,6 +243,8 @@ CREATE INDEX oauth_values_of_agent ON oauth_values (agent_id);
 CREATE INDEX oauth_flows_by_end ON oauth_flows (expires);
 CREATE UNIQUE INDEX queries_running ON queries (session_id) WHERE status = 'running';
 CREATE INDEX browser_codes_of_key ON browser_codes (key_id, expires);
+CREATE INDEX browser_codes_by_end ON browser_codes (expires);
 CREATE INDEX sign_in_attempts_by_time ON sign_in_attempts (last);
 CREATE INDEX package_holds_of_package ON package_holds (package_hash);
+CREATE INDEX package_holds_by_end ON package_holds (until);
 COMMIT;
