@@ -69,7 +69,7 @@ def _patch_client(client: Any, choose: ChooseKey) -> None:
     """From version 1 on: the properties that make a client's headers, which differ between versions."""
     for name in ("auth_headers", "_bearer_auth"):
         headers = vars(client).get(name)
-        if isinstance(headers, property):
+        if isinstance(headers, property) and headers.fget is not None:
             setattr(client, name, property(functools.partial(_with_key, headers.fget, choose)))
 
 
