@@ -230,7 +230,7 @@ def test_slashes_are_not_counted() -> None:
     ["mysql://localhost/fixie", "sqlite://fixie.db", "sqlite:///", "sqlite:", "", "sqlite:///a?mode=ro"],
 )
 async def test_other_urls_are_refused(url: str) -> None:
-    with pytest.raises(errors.ConfigurationError, match="sqlite:///absolute|Use postgresql://"):
+    with pytest.raises(errors.ConfigurationError, match=r"sqlite:///absolute|Use postgresql://"):
         await connect(url)
 
 
