@@ -86,7 +86,7 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def database(self, name: str, template: str = "template0") -> Iterator[str]:
-        """The URL of a new database, a copy of `template`; dropped afterwards, on whichever server runs then."""
+        """The URL of a new database, a copy of `template`; dropped afterwards."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
