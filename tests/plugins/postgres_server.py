@@ -21,6 +21,7 @@ from fixieai.storage import postgres_connection
 
 TEMPLATE = "migrated"
 _SECONDS = 30
+_PORTS = range(20_000, 30_000)
 _OPTIONS = ("-c", "fsync=off", "-c", "max_connections=200")
 
 
@@ -33,6 +34,16 @@ def binaries() -> pathlib.Path | None:
     return folders[-1] if folders else None
 
 
+def _free_port() -> int:
+    """One that the system gives to nobody by itself: it stays free while the server is stopped."""
+    first = _PORTS.start + os.getpid() % len(_PORTS)
+    for port in (*range(first, _PORTS.stop), *_PORTS):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
+
+
 class PostgresServer:
     """A server on a free port of this machine. Its data is gone when it is closed."""
 
@@ -42,9 +53,7 @@ class PostgresServer:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="fixie-postgres-"))
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = _free_port()
         self._run("initdb", "-D", str(self._data), "-U", "fixie", "--auth=trust", "--no-sync", "-E", "UTF8")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +65,9 @@ class PostgresServer:
         return f"postgresql://fixie@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Starts the server and waits until it answers."""
+        """Starts the server, unless it runs, and waits until it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         places = ["-k", str(self._folder), "-c", "listen_addresses=127.0.0.1"]
         with (self._folder / "log").open("ab") as log:
@@ -68,7 +79,8 @@ class PostgresServer:
             try:
                 psycopg.connect(self.url()).close()
             except psycopg.OperationalError:
-                assert time.monotonic() < until, (self._folder / "log").read_text("utf-8")
+                is_hopeless = self._process.poll() is not None or time.monotonic() > until
+                assert not is_hopeless, (self._folder / "log").read_text("utf-8")
                 time.sleep(0.05)
             else:
                 return
@@ -87,6 +99,7 @@ class PostgresServer:
     @contextlib.contextmanager
     def database(self, name: str, template: str = "template0") -> Iterator[str]:
         """The URL of a new database, a copy of `template`; dropped afterwards."""
+        self.start()  # a test that failed may have left it stopped
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
