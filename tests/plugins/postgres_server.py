@@ -44,6 +44,14 @@ def _free_port() -> int:
     raise RuntimeError("no port is free")
 
 
+def _copied(programs: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """The installation that the programs are of, and the libraries that stand beside its package."""
+    package = programs.parent.parent
+    for part in (programs.parent, *package.parent.glob(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+    return folder / programs.relative_to(package.parent)
+
+
 class PostgresServer:
     """A server on a free port of this machine. Its data is gone when it is closed."""
 
@@ -53,9 +61,19 @@ class PostgresServer:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="fixie-postgres-"))
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
+            if not self._reaches_programs():
+                self._programs = _copied(programs, self._folder)
         self.port = _free_port()
         self._run("initdb", "-D", str(self._data), "-U", "fixie", "--auth=trust", "--no-sync", "-E", "UTF8")
         self._process: subprocess.Popen[bytes] | None = None
+
+    def _reaches_programs(self) -> bool:
+        """Whether that user may run them: in a folder of root's alone it may not."""
+        try:
+            self._run("initdb", "--version")
+        except PermissionError:
+            return False
+        return True
 
     @property
     def _data(self) -> pathlib.Path:

