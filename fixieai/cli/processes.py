@@ -72,7 +72,8 @@ class Child:
         """
         ours, theirs = socket.socketpair()
         inherited = [theirs.fileno()] + ([listening.fileno()] if listening else [])
-        command = [python, "-m", "fixieai.cli.child", str(theirs.fileno()), *arguments]
+        # Unbuffered: what an agent prints is seen at once, in a pipe and in a file too.
+        command = [python, "-u", "-m", "fixieai.cli.child", str(theirs.fileno()), *arguments]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
