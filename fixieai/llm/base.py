@@ -32,3 +32,21 @@ class LanguageModel(Protocol):
 
     async def close(self) -> None:
         """Closes connections."""
+
+
+class BorrowedModel:
+    """A model of somebody else's, of which one thing is done differently: what `stream` is for."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def rendering(self) -> Rendering:
+        return self._model.rendering
+
+    async def close(self) -> None:
+        """Does nothing: the model belongs to others."""

@@ -4,27 +4,19 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 
-from fixieai.llm.base import LanguageModel
+from fixieai.llm.base import BorrowedModel, LanguageModel
 from fixieai.platform.metrics import Metrics, provider_of
-from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
+from fixieai.protocol.prompts import Completion, LlmSettings, Prompt
 
 
 def measured(model: LanguageModel, metrics: Metrics) -> LanguageModel:
     return _MeasuredModel(model, metrics)
 
 
-class _MeasuredModel:
+class _MeasuredModel(BorrowedModel):
     def __init__(self, model: LanguageModel, metrics: Metrics) -> None:
-        self._model = model
+        super().__init__(model)
         self._metrics = metrics
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def rendering(self) -> Rendering:
-        return self._model.rendering
 
     async def stream(
         self, prompt: Prompt, settings: LlmSettings, idempotency_key: str
@@ -40,6 +32,3 @@ class _MeasuredModel:
                     is_first = False
                     self._metrics.model_first_seconds.observe(time.monotonic() - began, provider)
                 yield piece
-
-    async def close(self) -> None:
-        """Does nothing: the model belongs to others."""

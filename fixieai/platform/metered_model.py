@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fixieai.errors import FixieError
 from fixieai.llm import token_counts
-from fixieai.llm.base import LanguageModel
+from fixieai.llm.base import BorrowedModel, LanguageModel
 from fixieai.platform.budgets import Budget
 from fixieai.platform.usage import Tokens, Usage
 from fixieai.protocol.prompts import Completion, LlmSettings, Prompt, Rendering
@@ -34,22 +34,14 @@ def metered(model: LanguageModel, usage: Usage, payer: Payer, note: Callable[[Sp
     return _MeteredModel(model, usage, payer, note)
 
 
-class _MeteredModel:
+class _MeteredModel(BorrowedModel):
     def __init__(
         self, model: LanguageModel, usage: Usage, payer: Payer, note: Callable[[Spent], None]
     ) -> None:
-        self._model = model
+        super().__init__(model)
         self._usage = usage
         self._payer = payer
         self._note = note
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def rendering(self) -> Rendering:
-        return self._model.rendering
 
     async def stream(
         self, prompt: Prompt, settings: LlmSettings, idempotency_key: str
@@ -76,9 +68,6 @@ class _MeteredModel:
             payer.budget.spend(spent.tokens)
             if spent.tokens:
                 self._note(spent)
-
-    async def close(self) -> None:
-        """Does nothing: the model belongs to others."""
 
 
 class _Call:

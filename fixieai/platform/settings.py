@@ -1,8 +1,9 @@
 """Every setting of the platform, read once."""
 
+import contextlib
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -154,35 +155,37 @@ class Settings:
         return self.postgres_url is None
 
 
-def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
+def _number(
+    environment: Mapping[str, str],
+    name: str,
+    kind: type[_Number],
+    is_allowed: Callable[[_Number], bool],
+    allowed: str,
+) -> _Number | None:
+    """The variable as a number, None when it is not set; `allowed` says in words what `is_allowed` does."""
     text = environment.get(name)
     if text is None:
-        return default
-    try:
+        return None
+    with contextlib.suppress(ValueError):
         number = kind(text)
-    except ValueError:
-        number = kind(0)
-    if not 0 < number < 1e6:
-        what = "a whole number" if kind is int else "a number"
-        raise errors.ConfigurationError(f"{name} must be {what} above 0, not {text!r}")
-    return number
+        if is_allowed(number):
+            return number
+    what = "a whole number" if kind is int else "a number"
+    raise errors.ConfigurationError(f"{name} must be {what}{allowed}, not {text!r}")
+
+
+def _read(environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number) -> _Number:
+    number = _number(environment, name, kind, lambda number: 0 < number < 1e6, " above 0")
+    return default if number is None else number
 
 
 def _read_limit(
     environment: Mapping[str, str], name: str, kind: type[_Number], default: _Number | None
 ) -> _Number | None:
     """0 stands for no limit."""
-    text = environment.get(name)
-    if text is None:
-        return default
-    try:
-        number = kind(text)
-    except ValueError:
-        number = kind(-1)
-    if not 0 <= number <= 2e9:  # what a GraphQL Int holds
-        what = "a whole number" if kind is int else "a number"
-        raise errors.ConfigurationError(f"{name} must be {what}, or 0 for no limit, not {text!r}")
-    return number or None
+    largest = 2e9  # what a GraphQL Int holds
+    number = _number(environment, name, kind, lambda number: 0 <= number <= largest, ", or 0 for no limit")
+    return default if number is None else number or None
 
 
 def _daily_limits(environment: Mapping[str, str]) -> DailyLimits:
