@@ -1,9 +1,10 @@
 """A platform in one file. `restoring` makes a home of it again.
 
-    bytes ─▶ a view of the database, and its dump ─▶ bytes that are new since ─▶ keys ─▶ manifest
+    bytes ─▶ a view of the database, and bytes that are new in it ─▶ its dump ─▶ keys ─▶ manifest
 
 The platform goes on meanwhile. Bytes come first, so that what is deleted while the rest is copied is
-in the file already. The manifest comes last: a file without it was cut off.
+in the file already; what is new in the view is read at once, and the dump, which takes longest, comes
+after it. The manifest comes last: a file without it was cut off.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SQLITE, POSTGRES = "database.sqlite", "database.pgdump"
 KEYS = (signing_keys.FILE_NAME, secret_key.FILE_NAME, credentials.LOCAL_KEY_FILE)
-_TRIES = 5
+_TRIES = 100
 
 
 @dataclass(slots=True)
@@ -104,18 +105,21 @@ class _Backup:
         return summary
 
     async def _add_database(self, name: str) -> int:
-        """Where bytes are gone that the copy refers to, a newer copy does not refer to them."""
-        dump = self._folder / name
+        """Where bytes are gone that the view refers to, a newer view does not refer to them."""
         for _ in range(_TRIES):
-            known = self._lost
-            await asyncio.to_thread(dump.unlink, missing_ok=True)
-            with views.dumped(self._settings.database_url, dump) as view:
-                self._lost = await self._add_missing(view)
-                schema = view.schema
-            if self._lost == known:  # none, or they were gone before
-                break
-        await asyncio.to_thread(self._archive.add_file, name, dump)
-        return schema
+            with views.opened(self._settings.database_url) as view:
+                known, self._lost = self._lost, await self._add_missing(view)
+                if self._lost == known:  # none, or they were gone before
+                    return await asyncio.to_thread(self._add_copy, view, name)
+        raise errors.ServiceUnavailable(
+            "Attachments are deleted faster than they can be copied. Try again when there is less to do."
+        )
+
+    def _add_copy(self, view: View, name: str) -> int:
+        copy = self._folder / name
+        view.copy(copy)
+        self._archive.add_file(name, copy)
+        return view.schema
 
     async def _add_missing(self, view: View) -> list[str]:
         # An older schema than this program's: no platform of this version has changed anything meanwhile.

@@ -1,11 +1,12 @@
 """Copies of a Postgres database in a file, made and put back by Postgres' own `pg_dump` and `pg_restore`."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 
@@ -18,24 +19,24 @@ _SHOWN = 500
 
 
 @contextlib.contextmanager
-def viewed(url: str) -> Iterator[tuple[PostgresTransaction, int]]:
-    """What is committed at this moment, and the number of its schema (0: there is none)."""
-    with _viewing(url) as connection:
-        yield PostgresTransaction(connection), _schema(connection)
-
-
-@contextlib.contextmanager
-def dumped(url: str, target: pathlib.Path) -> Iterator[tuple[PostgresTransaction, int]]:
-    """As `viewed`, and what it shows is in a new file.
+def viewed(url: str) -> Iterator[tuple[PostgresTransaction, int, Callable[[pathlib.Path], None]]]:
+    """What is committed at this moment, the number of its schema (0: there is none), and what copies it.
 
     Raises:
-        ConfigurationError: `pg_dump` is missing or fails; the message says what it said.
+        ConfigurationError: in copying, `pg_dump` is missing or fails; the message says what it said.
     """
     with _viewing(url) as connection:
-        (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-        options = ("--format=custom", "--no-owner", "--no-privileges")
-        _run("pg_dump", url, *options, f"--snapshot={snapshot}", f"--file={target}")
-        yield PostgresTransaction(connection), _schema(connection)
+        yield (
+            PostgresTransaction(connection),
+            _schema(connection),
+            functools.partial(_dump, connection, url),
+        )
+
+
+def _dump(connection: psycopg.Connection[Row], url: str, target: pathlib.Path) -> None:
+    (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+    options = ("--format=custom", "--no-owner", "--no-privileges")
+    _run("pg_dump", url, *options, f"--snapshot={snapshot}", f"--file={target}")
 
 
 def restore(url: str, source: pathlib.Path) -> None:

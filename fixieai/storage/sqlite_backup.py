@@ -11,8 +11,8 @@ from fixieai.storage import sqlite_connection, sqlite_errors
 _SHOWN_FINDINGS = 20
 
 
-def snapshot(path: pathlib.Path, target: pathlib.Path) -> None:
-    """Writes what is committed at this moment to a new file (0600), while others read and write on.
+def snapshot(connection: sqlite3.Connection, path: pathlib.Path, target: pathlib.Path) -> None:
+    """Writes what a reader of the database at `path` sees to a new file (0600), while others write on.
 
     Raises:
         Conflict: there is a file at `target`.
@@ -26,10 +26,7 @@ def snapshot(path: pathlib.Path, target: pathlib.Path) -> None:
     except OSError as error:
         raise sqlite_errors.explain(error, target) from error
     try:
-        with (
-            contextlib.closing(sqlite_connection.open_reader(path)) as connection,
-            contextlib.closing(sqlite3.connect(target)) as copy,
-        ):
+        with contextlib.closing(sqlite3.connect(target)) as copy:
             connection.backup(copy)  # in one step: a view of one moment, which holds up no writer
             copy.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:

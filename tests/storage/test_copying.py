@@ -19,6 +19,7 @@ from fixieai.storage import (
     sqlite_connection,
     user_storage,
     users,
+    views,
 )
 from fixieai.storage.database import connect, sqlite_url
 from fixieai.storage.messages import NewMessage
@@ -35,6 +36,11 @@ async def _fill(file: pathlib.Path) -> None:
     for number in range(50):
         await database.write(user_storage.put, owner.id, "ann/dice", f"key/{number}", _TEXT)
     await database.close()
+
+
+def copy(file: pathlib.Path, target: pathlib.Path) -> None:
+    with views.opened(sqlite_url(file)) as view:
+        view.copy(target)
 
 
 async def test_every_row_arrives_as_it_was(file: pathlib.Path, postgres_url: str) -> None:
@@ -65,7 +71,7 @@ async def test_a_snapshot_holds_one_moment_while_writes_go_on(file: pathlib.Path
     database = await connect(sqlite_url(file))
     owner = await database.write(users.ensure, "ann")
     target = file.with_name("copy.db")
-    copied = threading.Thread(target=sqlite_backup.snapshot, args=(file, target))
+    copied = threading.Thread(target=copy, args=(file, target))
     for number in range(200):
         if number == 50:
             copied.start()
@@ -81,10 +87,22 @@ async def test_a_snapshot_holds_one_moment_while_writes_go_on(file: pathlib.Path
     assert 50 <= len(keys) <= 200
 
 
+async def test_a_copy_shows_what_its_view_shows(file: pathlib.Path) -> None:
+    database = await connect(sqlite_url(file))
+    owner = await database.write(users.ensure, "ann")
+    target = file.with_name("copy.db")
+    with views.opened(sqlite_url(file)) as view:
+        await database.write(user_storage.put, owner.id, "ann/dice", "later", "1")
+        view.copy(target)
+    await database.close()
+    with contextlib.closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("SELECT count(*) FROM user_storage").fetchone() == (0,)
+
+
 async def test_a_copy_never_replaces_a_file(file: pathlib.Path) -> None:
     await _fill(file)
     with pytest.raises(errors.Conflict, match="exists already"):
-        sqlite_backup.snapshot(file, file)
+        copy(file, file)
 
 
 async def test_what_is_damaged_is_found(file: pathlib.Path) -> None:
