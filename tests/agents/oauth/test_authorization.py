@@ -1,115 +1,22 @@
-"""OAuth against a provider and a user storage over real HTTP."""
+"""The way to the provider and back, and the func that finishes it."""
 
 import base64
-import concurrent.futures
 import hashlib
 import json
 import logging
-import pathlib
-import subprocess
-import sys
-import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import requests_mock as requests_mocking
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from oauth_provider import FORM, JSON, Case
 
 from fixieai import constants
-from fixieai.agents import oauth, user_storage
+from fixieai.agents import oauth
 from fixieai.agents.exceptions import AgentException
 from fixieai.agents.oauth import OAuthError, OAuthHandler, OAuthParams
 from fixieai.agents.token import VerifiedTokenClaims
-from fixieai.agents.user_storage import UserStorage
 from fixieai.protocol.messages import Message
-from fixieai.web import server as web_server
-
-CLAIMS = VerifiedTokenClaims("owner/agent", False, "query-token")
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
-
-
-class Provider:
-    """Token endpoint and user storage in one. `answers` are given one by one, the last one for ever."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, str] = {}
-        self.answers: list[tuple[int, str, str]] = [(200, JSON, '{"access_token": "granted"}')]
-        self.forms: list[dict[str, str]] = []
-        self.is_full = False
-
-    async def token(self, request: Request) -> Response:
-        assert request.headers["content-type"] == FORM
-        self.forms.append(dict(urllib.parse.parse_qsl((await request.body()).decode())))
-        status, kind, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return Response(body, status, headers={"Content-Type": kind})
-
-    async def value(self, request: Request) -> Response:
-        key = request.path_params["key"]
-        if request.method == "POST" and self.is_full:
-            return Response(status_code=507)
-        if request.method == "POST":
-            self.stored[key] = (await request.json())["data"]
-        if key not in self.stored:
-            return Response(status_code=404)
-        data = self.stored.pop(key) if request.method == "DELETE" else self.stored[key]
-        return JSONResponse({"data": data})
-
-    def app(self) -> Starlette:
-        methods = ["GET", "HEAD", "POST", "DELETE"]
-        return Starlette(
-            routes=[
-                Route("/token", self.token, methods=["POST"]),
-                Route("/storage/owner/agent/{key}", self.value, methods=methods),
-            ]
-        )
-
-
-class Case:
-    """A handler of a user, and what it talks to."""
-
-    def __init__(self, provider: Provider, url: str) -> None:
-        self.provider = provider
-        params = OAuthParams("the-id", "the-secret", "https://auth.example/ask", f"{url}/token", ["a", "b c"])
-        self.handler = OAuthHandler(params, CLAIMS)
-        self.handler._storage = UserStorage(CLAIMS, f"{url}/storage")
-
-    def stored_token(self) -> Any:
-        return json.loads(user_storage.from_json(self.provider.stored["_oauth_token"]))  # type: ignore[arg-type]
-
-    def store_token(self, **changes: Any) -> None:
-        token = {"access_token": "old", "expiry": None, "refresh_token": None} | changes
-        self.provider.stored["_oauth_token"] = json.dumps(json.dumps(token))
-
-    def begin(self) -> dict[str, str]:
-        query = urllib.parse.urlsplit(self.handler.get_authorization_url()).query
-        return dict(urllib.parse.parse_qsl(query))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[Provider, str]]:
-    provider = Provider()
-    with web_server.BackgroundServer(provider.app(), web_server.bind("127.0.0.1", 0)) as background:
-        yield provider, background.url
-
-
-@pytest.fixture
-def case(server: tuple[Provider, str]) -> Case:
-    provider, url = server
-    vars(provider).update(vars(Provider()))
-    return Case(provider, url)
-
-
-def ago(**delta: float) -> str:
-    return (datetime.now(UTC) - timedelta(**delta)).isoformat()
-
 
 # The way there
 
@@ -320,113 +227,6 @@ def test_a_flow_of_the_original_sdk_can_be_finished(case: Case) -> None:
     assert "code_verifier" not in case.provider.forms[0]
 
 
-# Having a token
-
-
-def test_without_a_token_there_is_none(case: Case) -> None:
-    assert case.handler.user_token() is None
-
-
-@pytest.mark.parametrize(
-    "expiry", [None, ago(hours=-1), ago(hours=-1).removesuffix("+00:00")], ids=["none", "aware", "naive"]
-)
-def test_a_token_is_good_until_it_expires(case: Case, expiry: str | None) -> None:
-    case.store_token(expiry=expiry)
-    assert case.handler.user_token() == "old"
-    assert case.provider.forms == []
-
-
-@pytest.mark.parametrize(
-    "expiry",
-    [ago(seconds=1), ago(seconds=1).removesuffix("+00:00"), ago(seconds=-10)],
-    ids=["aware", "naive", "nearly"],
-)
-def test_an_expired_token_is_none(case: Case, expiry: str) -> None:
-    case.store_token(expiry=expiry)
-    assert case.handler.user_token() is None
-
-
-@pytest.mark.parametrize(
-    ("granted", "kept"),
-    [({"access_token": "new"}, "r"), ({"access_token": "new", "refresh_token": "rotated"}, "rotated")],
-)
-def test_an_expired_token_is_renewed(case: Case, granted: dict[str, str], kept: str) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    case.provider.answers = [(200, JSON, json.dumps(granted | {"expires_in": 60}))]
-    assert case.handler.user_token() == "new"
-    assert case.handler.user_token() == "new"
-    assert case.provider.forms == [
-        {
-            "grant_type": "refresh_token",
-            "refresh_token": "r",
-            "client_id": "the-id",
-            "client_secret": "the-secret",
-        }
-    ]
-    assert case.stored_token()["refresh_token"] == kept
-
-
-@pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token", "invalid_refresh_token"])
-def test_a_permission_that_was_taken_back_is_none(case: Case, code: str) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    case.provider.answers = [(400, JSON, json.dumps({"error": code}))]
-    assert case.handler.user_token() is None
-
-
-@pytest.mark.parametrize("answer", [(500, JSON, ""), (401, JSON, '{"error": "invalid_client"}')])
-def test_a_provider_that_fails_is_not_a_permission_taken_back(
-    case: Case, answer: tuple[int, str, str]
-) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    case.provider.answers = [answer]
-    with pytest.raises(OAuthError):
-        case.handler.user_token()
-    assert case.stored_token()["refresh_token"] == "r"
-
-
-def test_a_token_that_was_renewed_elsewhere_meanwhile_is_taken(case: Case) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    stored = case.handler._storage["_oauth_token"]
-    case.store_token(access_token="renewed elsewhere")
-    assert case.handler._token_renewed_elsewhere(stored) == "renewed elsewhere"
-
-
-def test_a_token_that_another_process_is_about_to_store_is_waited_for(case: Case) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    case.provider.answers = [(400, JSON, '{"error": "invalid_grant"}')]  # the other one was faster
-    storing = threading.Timer(0.25, case.store_token, kwargs={"access_token": "renewed elsewhere"})
-    storing.start()
-    assert case.handler.user_token() == "renewed elsewhere"
-    storing.join()
-
-
-def test_of_many_queries_at_once_one_renews(case: Case) -> None:
-    case.store_token(expiry=ago(hours=1), refresh_token="r")
-    granted = {"access_token": "new", "refresh_token": "rotated", "expires_in": 60}
-    refused = (400, JSON, '{"error": "invalid_grant"}')
-    case.provider.answers = [(200, JSON, json.dumps(granted)), refused]
-    with concurrent.futures.ThreadPoolExecutor(8) as threads:
-        tokens = list(threads.map(lambda _: case.handler.user_token(), range(8)))
-    assert tokens == ["new"] * 8
-    assert len(case.provider.forms) == 1
-
-
-MALFORMED = [
-    '"no json"', "5", "[]", '"null"', '"[]"', '"5"', '"{}"', json.dumps('{"access_token": "t"}'),
-    json.dumps('{"access_token": 5, "expiry": null, "refresh_token": null}'),
-    json.dumps('{"access_token": "t", "expiry": "soon", "refresh_token": null}'),
-    json.dumps('{"access_token": "t", "expiry": 5, "refresh_token": null}'),
-    json.dumps('{"access_token": "t", "expiry": null, "refresh_token": 5}'),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("stored", MALFORMED)
-def test_what_is_not_a_token_is_deleted(case: Case, stored: str) -> None:
-    case.provider.stored["_oauth_token"] = stored
-    assert case.handler.user_token() is None
-    assert case.provider.stored == {}
-
-
 # The func `_oauth`
 
 
@@ -459,54 +259,3 @@ def test_a_token_that_cannot_be_kept_is_a_bad_gateway(case: Case) -> None:
     with pytest.raises(AgentException, match="storage of this user with this agent is full") as caught:
         oauth.finish_authorization(Message(text), case.handler)
     assert caught.value.http_status_code == 502
-
-
-# Parameters
-
-
-@pytest.mark.parametrize("kind", ["web", "installed"])
-def test_a_client_is_read_from_googles_file(tmp_path: pathlib.Path, kind: str) -> None:
-    client = {"client_id": "i", "client_secret": "s", "auth_uri": "a", "token_uri": "t", "project_id": "p"}
-    path = tmp_path / "client_secrets.json"
-    path.write_text(json.dumps({kind: client}))
-    assert OAuthParams.from_client_secrets_file(str(path), ["x"]) == OAuthParams("i", "s", "a", "t", ["x"])
-
-
-@pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"web": []}', '{"web": {"client_id": "i"}}', '{"other": {}}']
-)
-def test_a_file_without_a_client_says_so(tmp_path: pathlib.Path, content: str) -> None:
-    path = tmp_path / "client_secrets.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"client|Expecting value"):
-        OAuthParams.from_client_secrets_file(path, [])
-
-
-def test_secrets_are_not_shown() -> None:
-    assert "the-secret" not in repr(OAuthParams("i", "the-secret", "a", "t", []))
-    assert "hidden" not in repr(oauth._Token("hidden", None, "hidden"))
-
-
-def test_an_anonymous_query_cannot_give_permission() -> None:
-    with pytest.raises(AgentException) as caught:
-        OAuthHandler(OAuthParams("i", "s", "a", "t", []), VerifiedTokenClaims("o/a", True, "t"))
-    assert caught.value.http_status_code == 400
-
-
-def test_agents_without_oauth_do_not_pay_for_it() -> None:
-    program = "import fixieai, sys; fixieai.CodeShotAgent, fixieai.OAuthHandler; print(sorted(sys.modules))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
-    assert "fixieai.agents.oauth" in loaded
-    assert "oauthlib" not in loaded
-
-
-def test_requests_mock_answers_for_the_provider(requests_mock: requests_mocking.Mocker) -> None:
-    handler = OAuthHandler(OAuthParams("i", "s", "https://p.example/a", "https://p.example/t", ["x"]), CLAIMS)
-    base = f"{constants.FIXIE_USER_STORAGE_URL}/owner/agent"
-    stored = json.dumps({"access_token": "old", "expiry": ago(hours=1), "refresh_token": "r"})
-    requests_mock.get(f"{base}/_oauth_token", json={"data": json.dumps(stored)})
-    requests_mock.post(f"{base}/_oauth_token", json={})
-    requests_mock.post("https://p.example/t", json={"access_token": "new"})
-    assert handler.user_token() == "new"
