@@ -1,10 +1,10 @@
 // The page: a query, its answer, and the schema to write it by.
 
-import { Refused, findKey, forgetKey, post, signIn } from "/static/api.js";
+import { Refused, findKey, forgetKey, post } from "/static/api.js";
 import { element } from "/static/conversation.js";
 import { Editor, coloured, tidied } from "/static/graphql_editor.js";
 import { Explorer, INTROSPECTION, Schema } from "/static/graphql_schema.js";
-import { showSignIn } from "/static/sign_in.js";
+import { hideSignIn, onSignIn, showSignIn } from "/static/sign_in.js";
 
 const STORED = "fixie.graphql";
 const LONGEST_COLOURED = 200_000;
@@ -134,8 +134,7 @@ async function start() {
     write(query, variables);
     on("query").focus();
   });
-  document.body.classList.remove("signed-out");
-  on("sign-in").hidden = true;
+  hideSignIn();
   const me = await (await post("/graphql", { query: "{ user { username } }" })).json();
   on("account").replaceChildren(element("a", { href: "/profile" }, me.data.user.username));
 }
@@ -172,17 +171,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   run();
 });
-on("sign-in-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const pasted = on("api-key").value.trim();
-  on("api-key").value = "";
-  try {
-    await signIn(pasted);
-    await start();
-  } catch (error) {
-    on("sign-in-reason").textContent = error.message;
-  }
-});
+onSignIn(start);
 window.addEventListener("popstate", () => location.hash.startsWith("#code=") && begin());
 
 on("answer").append(element("p", { className: "nothing" }, "The answer will be here."));

@@ -1,9 +1,9 @@
 // The page: lists on the left, one conversation, and what the address says is shown.
 
-import { Refused, ask, call, findKey, forgetKey, signIn } from "/static/api.js";
+import { Refused, ask, call, findKey, forgetKey } from "/static/api.js";
 import { Conversation, button, describeModel, element } from "/static/conversation.js";
 import { ChosenFiles, placeholders, uploadAll } from "/static/files.js";
-import { showSignIn } from "/static/sign_in.js";
+import { hideSignIn, onSignIn, showSignIn } from "/static/sign_in.js";
 
 const PAGE = 30;
 const MESSAGES = 100;
@@ -336,8 +336,7 @@ async function begin() {
 
 async function start() {
   view.user = await call("GET", "/api/user");
-  document.body.classList.remove("signed-out");
-  on("sign-in").hidden = true;
+  hideSignIn();
   on("account").replaceChildren(
     element("a", { href: "/profile" }, view.user.username),
     ` · ${describeModel(view.user.defaultModel)}`,
@@ -383,17 +382,7 @@ on("send").addEventListener("click", (event) => {
 on("menu").addEventListener("click", () => openMenu(on("backdrop").hidden));
 on("backdrop").addEventListener("click", () => openMenu(false));
 on("confirm").addEventListener("click", ({ target }) => target.value && on("confirm").close(target.value));
-on("sign-in-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const pasted = on("api-key").value.trim();
-  on("api-key").value = "";
-  try {
-    await signIn(pasted);
-    await guarded(start);
-  } catch (error) {
-    on("sign-in-reason").textContent = error.message;
-  }
-});
+onSignIn(() => guarded(start));
 document.addEventListener("keydown", ({ key }) => key === "Escape" && openMenu(false));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-page]");

@@ -1,6 +1,6 @@
 // What a page shows to whoever has no key for it yet.
 
-import { call } from "/static/api.js";
+import { call, signIn } from "/static/api.js";
 
 const on = (id) => document.getElementById(id);
 
@@ -10,6 +10,26 @@ export function showSignIn(reason) {
   on("sign-in-reason").textContent = reason;
   on("api-key").focus();
   offerPassword().catch(() => {});
+}
+
+export function hideSignIn() {
+  document.body.classList.remove("signed-out");
+  on("sign-in").hidden = true;
+}
+
+/** Goes on once somebody signed in with the key they pasted. */
+export function onSignIn(goOn) {
+  on("sign-in-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const pasted = on("api-key").value.trim();
+    on("api-key").value = "";
+    try {
+      await signIn(pasted);
+      await goOn();
+    } catch (error) {
+      on("sign-in-reason").textContent = error.message;
+    }
+  });
 }
 
 /** Where people have passwords. On a platform of one's own nobody has. */
