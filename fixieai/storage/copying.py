@@ -34,7 +34,7 @@ def copy_to_postgres(
     try:
         with (
             contextlib.closing(sqlite_connection.open_writer(path)) as source,
-            postgres_connection.connect(url) as target,
+            postgres_connection.first(url, "--to") as target,
         ):
             postgres_connection.migrate(target)
             with target.transaction():

@@ -100,7 +100,7 @@ async def connect(url: str) -> Database:
 
 def is_postgres(url: str) -> bool:
     """Whether the URL names a database of a server."""
-    return urllib.parse.urlsplit(url).scheme in _POSTGRES
+    return url.partition(":")[0].lower() in _POSTGRES
 
 
 def sqlite_url(path: pathlib.Path) -> str:

@@ -29,7 +29,7 @@ def notices(url: str) -> PostgresNotices:
 def migrate(url: str) -> int:
     """Brings the schema up; how many steps that took. Raises as `open_lanes`."""
     try:
-        with postgres_connection.connect(url) as connection:
+        with postgres_connection.first(url) as connection:
             return postgres_connection.migrate(connection)
     except psycopg.Error as error:
         raise postgres_errors.explain(error) from error

@@ -80,6 +80,22 @@ def connect(url: str) -> psycopg.Connection[Row]:
     return connection
 
 
+def first(url: str, named: str = "FIXIE_DATABASE_URL") -> psycopg.Connection[Row]:
+    """As `connect`, for whoever begins: what is wrong with the address is not an outage to wait for.
+
+    Raises:
+        ConfigurationError: the address cannot be read, or the server refuses its user, password or database;
+            the message says which, and that `named` holds it.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    try:
+        return connect(url)
+    except psycopg.Error as error:
+        meaning = postgres_errors.explain_first(error, named)
+        # What psycopg says of an address repeats pieces of it, maybe of the password.
+        raise meaning from (None if isinstance(meaning, errors.ConfigurationError) else error)
+
+
 async def connect_async(url: str) -> psycopg.AsyncConnection[Any]:
     """As `connect`, for one that begins no transactions."""
     return await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True)

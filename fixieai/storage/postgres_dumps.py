@@ -59,7 +59,7 @@ def restore(url: str, source: pathlib.Path) -> None:
 @contextlib.contextmanager
 def _viewing(url: str) -> Iterator[psycopg.Connection[Row]]:
     try:
-        with postgres_connection.connect(url) as connection:
+        with postgres_connection.first(url) as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
     except psycopg.Error as error:

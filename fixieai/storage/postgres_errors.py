@@ -1,5 +1,10 @@
-"""What errors of Postgres mean to whoever runs the platform. Addresses and statements stay out of them."""
+"""What errors of Postgres mean to whoever runs the platform. Addresses and statements stay out of them.
 
+A connection that fails has no SQLSTATE in psycopg: what the server says tells a refusal from an outage,
+if it says it in English. In other languages a refusal is an outage as any other.
+"""
+
+import re
 from collections.abc import Callable
 
 import psycopg
@@ -9,6 +14,23 @@ from fixieai import errors
 from fixieai.storage.transaction import DatabaseUnavailable
 
 _RETRY_SECONDS = 5.0
+_LONGEST_SAID = 300
+# What a server refuses to who connects, and will again until somebody changes something (SQLSTATE 28P01,
+# 28000, 3D000, 42501), with what to change.
+_REFUSALS = (
+    (re.compile(r"\w+ authentication failed.*"), "Correct its user and password"),
+    (
+        re.compile(r"\w+: no password supplied"),
+        "Put the password in it, as in postgresql://user:password@host/database",
+    ),
+    (
+        re.compile(r"role \".*\" (?:does not exist|is not permitted to log in)"),
+        "Correct its user, or create that role",
+    ),
+    (re.compile(r"database \".*\" does not exist"), "Correct its database, or create that one"),
+    (re.compile(r"permission denied for database .*"), "Give its user the right to connect"),
+    (re.compile(r"(?:no )?pg_hba\.conf .*"), "Let its user in, in the server's pg_hba.conf"),
+)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -32,6 +54,48 @@ def explain(error: BaseException) -> BaseException:
         if isinstance(error, kinds):
             return make()
     return error
+
+
+def refusal(error: BaseException) -> str | None:
+    """Why a server that is there does not let us in; None when it may be an outage."""
+    found = _refusal(error)
+    return found and found[0]
+
+
+def explain_first(error: BaseException, named: str = "FIXIE_DATABASE_URL") -> BaseException:
+    """As `explain`, of the first connection to a database: what waiting does not cure is told from an outage.
+
+    `named` is where the person wrote the address, which the message does not repeat: a password is in it.
+    """
+    refused = _refusal(error)
+    if refused is not None:
+        return errors.ConfigurationError(
+            f"The database server refuses what {named} says: {refused[0]}. {refused[1]}."
+        )
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return errors.ConfigurationError(
+            f"{named} cannot be read. It must be as postgresql://user:password@host/database, with "
+            "percent-encoding for what is neither letter nor digit in the user and the password (%2F is /)."
+        )
+    meaning = explain(error)
+    if isinstance(meaning, DatabaseUnavailable):
+        return DatabaseUnavailable(
+            f"The database that {named} names cannot be reached at the moment: check that its server runs, "
+            "and that the host and the port are right.",
+            retry_after=_RETRY_SECONDS,
+        )
+    return meaning
+
+
+def _refusal(error: BaseException) -> tuple[str, str] | None:
+    """What the server says, and what to do."""
+    if not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None:
+        return None
+    for pattern, advice in _REFUSALS:
+        said = pattern.search(str(error))
+        if said is not None:
+            return said[0][:_LONGEST_SAID], advice
+    return None
 
 
 def _unreachable() -> errors.FixieError:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from fixieai.storage import postgres_connection
+from fixieai.storage import postgres_connection, postgres_errors
 
 _CHANNEL = "fixie"
 _SEND = "SELECT pg_notify(%s, notice) FROM unnest(%s::text[]) AS notice"
@@ -36,6 +36,7 @@ class PostgresNotices:
         self._has_unsent = asyncio.Event()
         self._is_sent = asyncio.Event()
         self._is_sent.set()
+        self._refusal: str | None = None
 
     def send(self, notice: str) -> None:
         if len(self._unsent) < _MOST_UNSENT:
@@ -63,12 +64,20 @@ class PostgresNotices:
         while True:
             try:
                 async with await postgres_connection.connect_async(self._url) as connection:
+                    self._refusal = None
                     await work(connection)
             except psycopg.Error as error:
                 _logger.debug("the connection for notices is opened again: %s", type(error).__name__)
+                self._tell_of(postgres_errors.refusal(error))
             except Exception:
                 _logger.exception("notices of other processes are heard and sent on a new connection")
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _tell_of(self, refusal: str | None) -> None:
+        """To the owner's log, once: requests only learn that the database cannot be reached."""
+        if refusal is not None and refusal != self._refusal:
+            self._refusal = refusal
+            _logger.error("the database server refuses what FIXIE_DATABASE_URL says: %s", refusal)
 
     async def _listen(
         self,
