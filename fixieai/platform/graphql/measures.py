@@ -1,5 +1,6 @@
 """How much a GraphQL document asks for, with its fragments expanded: in time linear to its length."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ class Meter:
         }
         self._measured: dict[str, Measure] = {}
         self._entered: set[str] = set()
-        self._defaults: dict[str, ValueNode] = {}
+        self._defaults: dict[str, list[ValueNode]] = {}
         self.uses_variables = False
 
     def measure(self) -> Measure:
@@ -69,20 +70,19 @@ class Meter:
         Raises:
             UnprocessableContent: fragments within fragments, without an end in sight.
         """
+        operations = [
+            node for node in self._document.definitions if isinstance(node, OperationDefinitionNode)
+        ]
+        # Fragments are measured once for all operations: with the largest default that any gives a variable.
+        for node in operations:
+            for each in node.variable_definitions or ():
+                if each.default_value is not None:
+                    self._defaults.setdefault(each.variable.name.value, []).append(each.default_value)
         found = [
-            self._operation(node)
-            for node in self._document.definitions
-            if isinstance(node, OperationDefinitionNode)
+            self._selections(self._schema.get_root_type(node.operation), node.selection_set, 0)
+            for node in operations
         ]
         return Measure(*(max(values) for values in zip(*found, strict=True))) if found else Measure()
-
-    def _operation(self, node: OperationDefinitionNode) -> Measure:
-        self._defaults = {
-            each.variable.name.value: each.default_value
-            for each in node.variable_definitions or ()
-            if each.default_value is not None
-        }
-        return self._selections(self._schema.get_root_type(node.operation), node.selection_set, 0)
 
     def _selections(
         self, parent: GraphQLNamedType | None, node: SelectionSetNode | None, nesting: int
@@ -142,14 +142,17 @@ class Meter:
     def _page_length(self, node: FieldNode) -> int:
         given = next((each.value for each in node.arguments or () if each.name.value == _PAGE_ARGUMENT), None)
         length = self._number(given)
-        return _USUAL_LENGTH if length is None else length
+        return _USUAL_LENGTH if length is None else max(0, length)
 
     def _number(self, node: ValueNode | None) -> int | None:
         """None where it is no number: validation says so."""
         if isinstance(node, VariableNode):
             self.uses_variables = True
             value = self._variables.get(node.name.value)
-            return value if type(value) is int else self._number(self._defaults.get(node.name.value))
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return math.ceil(value)  # 2.0 is a whole number, too
+            defaults = (self._number(each) for each in self._defaults.get(node.name.value, ()))
+            return max((number for number in defaults if number is not None), default=None)
         if not isinstance(node, IntValueNode):
             return None
         return int(node.value) if len(node.value) < 10 else 10**10

@@ -36,3 +36,30 @@ def test_large_texts_and_refused_ones_are_not_remembered(known: Documents) -> No
     for _ in range(2):
         with pytest.raises(Refused, match="password"):
             known.read("{ user { password } }", {})
+
+
+_LARGE = "{ nodes { messages { inReplyTo { text } } } }"
+
+
+_BELOW_ZERO = 'agentById(agentId: "x") { revisions(first: -999999) { nodes { id } } }'
+_TWO = "query A($n: Int! = 1) { ...F } query B($n: Int! = 500) { ...F }"
+_OF_SESSIONS = f"{{ sessions(first: $n) {_LARGE} }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        # It fails when it is asked for, in a part of the answer that may be null.
+        (f"{{ sessions(first: 500) {_LARGE} {_BELOW_ZERO} }}", {}),
+        # GraphQL takes it for the whole number.
+        (f"query ($n: Int! = 1) {_OF_SESSIONS}", {"n": 500.0}),
+        # Which of the two is executed, is said elsewhere.
+        (f"{_TWO} fragment F on Query {_OF_SESSIONS}", {}),
+    ],
+    ids=["below zero", "a float", "defaults of another operation"],
+)
+def test_no_spelling_of_a_length_hides_what_it_costs(
+    known: Documents, text: str, variables: dict[str, object]
+) -> None:
+    with pytest.raises(Refused, match="values"):
+        known.read(text, variables)
