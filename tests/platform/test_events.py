@@ -139,6 +139,18 @@ def test_the_stream_ends_with_its_session(platform, http, session: str, monkeypa
         assert all(kind == ":" for kind, *_ in watcher.events())
 
 
+def test_who_watches_with_a_key_that_was_revoked_sees_nothing_more_however_busy_the_session(
+    platform, http, session: str
+) -> None:
+    made = http("POST", "/api/users/local/keys", json={"name": "watcher"}).json()
+    with Watcher(platform, session, Authorization=f"Bearer {made['key']}") as watcher:
+        assert next(iter(watcher._lines)) == b"retry: 1000"
+        assert http("DELETE", f"/api/users/local/keys/{made['id']}").status_code == 204
+        platform.ask("dice", "Roll a d6", session)
+
+        assert list(watcher.events()) == []
+
+
 def test_the_stream_ends_when_the_platform_stops(session: str) -> None:
     with testing.platform() as own:
         own_session = own.call("POST", "/api/sessions")["handle"]

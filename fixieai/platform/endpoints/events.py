@@ -97,10 +97,15 @@ class _Stream:
             return [_HEARTBEAT]
 
     async def _news(self, feed: Feed) -> list[bytes]:
-        """A piece of it. Afterwards `feed.has_messages` says whether there may be more."""
+        """A piece of it. Afterwards `feed.has_messages` says whether there may be more.
+
+        Raises:
+            Forbidden, NotFound: this ends the stream.
+        """
         events = []
+        await self._platform.auth.authenticate(self._token)
         if self._is_quiet:
-            await self._check()
+            await self._platform.sessions.find(self._caller, self._session.handle)
             self._is_quiet = False
             events.append(_HEARTBEAT)
         if feed.has_messages:
@@ -121,11 +126,6 @@ class _Stream:
 
     def _message(self, message: Message) -> bytes:
         return _event("message", message_json(self._request, self._caller, message), message.position)
-
-    async def _check(self) -> None:
-        """Raises what ends the stream."""
-        await self._platform.auth.authenticate(self._token)
-        await self._platform.sessions.find(self._caller, self._session.handle)
 
 
 def _event(kind: str, content: dict[str, Any], number: int | None = None) -> bytes:
