@@ -1,10 +1,18 @@
 """Fixtures for every test: asyncio as the async backend, and an environment that holds nothing of ours."""
 
 import os
+import time
 
 import pytest
 
 pytest_plugins = ["postgres_server"]
+
+# Servers of tests are on this machine; a proxy of whoever runs them would not find them.
+for _name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
+
+_DAY_SECONDS = 86_400
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +26,11 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name.startswith(("FIXIE_", "OPENAI_", "AI21_", "GOOSEAI_", "ANTHROPIC_", "GEMINI_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("FIXIE_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def one_day() -> None:
+    """For tests of what is counted by the day (UTC): waits where the day would change in mid-test."""
+    left = _DAY_SECONDS - time.time() % _DAY_SECONDS
+    if left < 60:
+        time.sleep(left + 0.1)

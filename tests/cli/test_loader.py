@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 
 import pytest
+from free_ports import free_port
 
 FACTORY = "fixieai.cli.agent.loader:uvicorn_app_factory"
 AGENT = """
@@ -40,9 +40,7 @@ def deployed(platform_cli):
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 def test_an_agent_that_starts_has_the_platform_ask_it_again_if_told_to(

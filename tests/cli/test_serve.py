@@ -6,6 +6,7 @@ import socket
 import sys
 
 import pytest
+from free_ports import free_port
 
 import fixieai
 from fixieai.agents import serving, token
@@ -253,14 +254,14 @@ def test_without_a_platform_one_is_started_that_ends_with_the_command(fixie):
 
 
 def test_when_the_platform_was_away_the_agent_is_there_again(fixie, look_until):
-    platform = fixie.start("platform", "serve", "--port", "0")
-    address = platform.wait_for("is ready").splitlines()[0]
-    fixie.variables["FIXIE_API_URL"] = address
+    port = str(free_port())
+    platform = fixie.start("platform", "serve", "--port", port)
+    fixie.variables["FIXIE_API_URL"] = platform.wait_for("is ready").splitlines()[0]
     fixie("init", "--handle", "dice")
     agent = fixie.start("serve", "--no-reload", "--port", "0")
     agent.wait_for("local/dice is served at")
     platform.stop(signal.SIGKILL)
-    fixie.start("platform", "serve", "--port", address.rpartition(":")[2]).wait_for("is ready")
+    fixie.start("platform", "serve", "--port", port).wait_for("is ready")
     assert fixie("query", "-a", "dice", "Roll 2d20").stdout.startswith("You rolled")
     assert agent.stop() == 0
     look_until(lambda: "off" * ("Status: offline" in fixie("agent", "show", "dice").stdout), agent.output)

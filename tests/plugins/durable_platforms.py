@@ -5,7 +5,6 @@ import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import time
 from typing import Any
 
 import requests
+from free_ports import free_port
 
 from fixieai.platform import serving
 
@@ -23,13 +23,6 @@ SHARED = {
     "FIXIE_LEASE_SECONDS": str(LEASE_SECONDS),
     "FIXIE_DRAIN_SECONDS": "0",
 }
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Reached:
@@ -89,7 +82,7 @@ class Process(Reached):
     """From its start until it is killed. `port` 0 takes any free one."""
 
     def __init__(self, home: pathlib.Path, variables: dict[str, str], port: int = 0) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         super().__init__(home, f"http://127.0.0.1:{self.port}")
         command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(home)]
         self._log = home.parent.with_name(f"{home.name}-{self.port}-{time.monotonic_ns()}.log")
@@ -103,7 +96,7 @@ class Process(Reached):
         until = time.monotonic() + _SECONDS
         while True:
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                if requests.get(f"{self.url}/healthz", timeout=_SECONDS).ok:
                     return
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < until, self.log()

@@ -6,7 +6,6 @@ import os
 import pathlib
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,12 +15,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from free_ports import free_port
 
 from fixieai.storage import postgres_connection
 
 TEMPLATE = "migrated"
-_SECONDS = 30
-_PORTS = range(20_000, 30_000)
+_SECONDS = 60
 _OPTIONS = ("-c", "fsync=off", "-c", "max_connections=200")
 
 
@@ -32,16 +31,6 @@ def binaries() -> pathlib.Path | None:
         return None
     folders = sorted(pathlib.Path(found.origin).parent.glob("pginstall*/bin"))
     return folders[-1] if folders else None
-
-
-def _free_port() -> int:
-    """One that the system gives to nobody by itself: it stays free while the server is stopped."""
-    first = _PORTS.start + os.getpid() % len(_PORTS)
-    for port in (*range(first, _PORTS.stop), *_PORTS):
-        with socket.socket() as free, contextlib.suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no port is free")
 
 
 def _copied(programs: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
@@ -63,7 +52,7 @@ class PostgresServer:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
             if not self._reaches_programs():
                 self._programs = _copied(programs, self._folder)
-        self.port = _free_port()
+        self.port = free_port()
         self._run("initdb", "-D", str(self._data), "-U", "fixie", "--auth=trust", "--no-sync", "-E", "UTF8")
         self._process: subprocess.Popen[bytes] | None = None
 

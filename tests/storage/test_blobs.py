@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pathlib
-import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from free_ports import free_port
 
 from fixieai import errors
 from fixieai.storage.blobs import Blobs, open_blobs
@@ -23,9 +23,7 @@ NO_BYTES = hashlib.sha256(b"").hexdigest()
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """A server that speaks S3, with the bucket `stored`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

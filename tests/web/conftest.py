@@ -94,7 +94,6 @@ class Reply:
 
     raw: bytes
     is_closed: bool
-    seconds: float
 
     @property
     def statuses(self) -> list[int]:
@@ -119,16 +118,16 @@ class Connection:
     """A TCP connection to a server, in bytes."""
 
     def __init__(self, server: BackgroundServer) -> None:
+        self.began = time.monotonic()
         port = int(server.url.rpartition(":")[2])
         self.socket = socket.create_connection(("127.0.0.1", port))
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def read(self, silence: float = 5.0, until: bytes | None = None) -> Reply:
+    def read(self, silence: float = 30.0, until: bytes | None = None) -> Reply:
         """Everything until the server closes, is silent for so many seconds, or has sent `until`."""
         self.socket.settimeout(silence)
-        began = time.monotonic()
         raw, is_closed = b"", False
         try:
             while until is None or until not in raw:
@@ -141,7 +140,11 @@ class Connection:
             pass
         except ConnectionError:
             is_closed = True
-        return Reply(raw, is_closed, time.monotonic() - began)
+        return Reply(raw, is_closed)
+
+    def seconds(self) -> float:
+        """Since it was about to be opened."""
+        return time.monotonic() - self.began
 
     def close(self) -> None:
         self.socket.close()
@@ -164,9 +167,9 @@ def connect() -> Iterator[Callable[[BackgroundServer], Connection]]:
 def talk(connect: Callable[[BackgroundServer], Connection]) -> Callable[..., Reply]:
     """Sends bytes on a connection of their own and reads the answer to one request that closes."""
 
-    def exchange(server: BackgroundServer, data: bytes, silence: float = 5.0) -> Reply:
+    def exchange(server: BackgroundServer, data: bytes) -> Reply:
         connection = connect(server)
         connection.send(data)
-        return connection.read(silence)
+        return connection.read()
 
     return exchange

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,15 +12,18 @@ from fixieai.web.guard import Guard
 from fixieai.web.server import BackgroundServer, ServerSettings
 
 SHORT = ConnectionLimits(
-    head_seconds=0.3,
-    body_seconds=0.3,
-    whole_body_seconds=1.0,
-    leftover_seconds=0.4,
-    unread_seconds=0.5,
-    linger_seconds=0.3,
+    head_seconds=1.0,
+    body_seconds=1.0,
+    whole_body_seconds=3.0,
+    leftover_seconds=1.0,
+    unread_seconds=1.0,
+    linger_seconds=5.0,
 )
+# No limit of `SHORT` takes as long, on however slow a machine.
+LONG = 9.0
 GET = b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
+END = b"}"  # of the answer to either
 
 
 @pytest.fixture(scope="module")
@@ -31,40 +35,33 @@ def test_a_head_that_does_not_end_gets_408_and_an_end(server, connect) -> None:
     connection = connect(server)
     connection.send(b"GET /echo HTTP/1.1\r\nX-Slow: ")
     reply = connection.read()
+    assert 0.9 < connection.seconds() < LONG
     assert (reply.status, reply.is_closed, reply.error["code"]) == (408, True, "request_timeout")
-    assert 0.2 < reply.seconds < 0.6
 
 
 def test_a_head_that_trickles_gets_no_more_time(server, connect) -> None:
     connection = connect(server)
     connection.send(b"GET /echo HTTP/1.1\r\n")
-    began = time.monotonic()
-    for _ in range(20):
+    while not connection.read(silence=0.05).raw:
         connection.send(b"X-A: 1\r\n")
-        if connection.read(silence=0.05).raw:
-            break
-    assert time.monotonic() - began < 0.8
+        assert connection.seconds() < LONG
 
 
 def test_a_connection_that_sends_nothing_is_closed_without_a_word(server, connect) -> None:
-    reply = connect(server).read()
+    connection = connect(server)
+    reply = connection.read()
+    assert connection.seconds() < LONG
     assert (reply.raw, reply.is_closed) == (b"", True)
-    assert reply.seconds < 0.6
 
 
 def test_blank_lines_do_not_keep_a_connection_open(server, connect) -> None:
     connection = connect(server)
     connection.send(GET)
-    assert connection.read(silence=0.1).status == 200
-    for _ in range(20):
-        try:
+    assert connection.read(until=END).status == 200
+    with contextlib.suppress(ConnectionError):
+        while not connection.read(silence=0.05).is_closed:
             connection.send(b"\r\n")
-        except ConnectionError:
-            break
-        if connection.read(silence=0.05).is_closed:
-            break
-    else:
-        pytest.fail("still open")
+            assert connection.seconds() < LONG
 
 
 @pytest.mark.parametrize(
@@ -74,24 +71,23 @@ def test_a_body_that_stops_gets_408_and_an_end(server, connect, framing: bytes) 
     connection = connect(server)
     connection.send(POST + framing)
     reply = connection.read()
+    assert 0.9 < connection.seconds() < LONG
     assert (reply.status, reply.is_closed) == (408, True)
-    assert 0.2 < reply.seconds < 0.6
 
 
 def test_a_body_that_keeps_coming_may_take_longer_than_one_pause_but_not_for_ever(server, connect) -> None:
     connection = connect(server)
     connection.send(POST + b"Content-Length: 100000\r\n\r\n")
-    began = time.monotonic()
     while not connection.read(silence=0.1).statuses:
         connection.send(b"a")
-        assert time.monotonic() - began < 2.0
-    assert time.monotonic() - began > 0.8
+        assert connection.seconds() < LONG
+    assert connection.seconds() > 2.5
 
 
 def test_a_client_is_not_late_while_the_application_does_not_read(serve, connect) -> None:
     async def slow_reader(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(1.5)
             size = 0
             while (message := await receive()).get("more_body"):
                 size += len(message["body"])
@@ -102,19 +98,18 @@ def test_a_client_is_not_late_while_the_application_does_not_read(serve, connect
     whole, asking = connect(server), connect(server)
     whole.send(POST + b"Content-Length: 200000\r\n\r\n" + b"a" * 200_000)
     asking.send(POST + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-    assert whole.read(silence=1.5, until=b"\r\n\r\n").status == 200
-    assert asking.read(silence=1.5, until=b"\r\n\r\n").raw.startswith(b"HTTP/1.1 100 ")
+    assert asking.read(until=b"\r\n\r\n").raw.startswith(b"HTTP/1.1 100 ")
     asking.send(b"abc")
-    assert asking.read(silence=1.5, until=b"\r\n\r\n").status == 200
+    assert asking.read(until=b"\r\n\r\n").status == 200
+    assert whole.read(until=b"\r\n\r\n").status == 200
 
 
 def test_the_rest_of_a_body_that_nobody_reads_is_waited_for_a_moment_only(server, connect) -> None:
     connection = connect(server)
     connection.send(b"POST /ignore-body HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf")
-    assert connection.read(silence=0.1).status == 200
-    reply = connection.read()
-    assert reply.is_closed
-    assert reply.seconds < 0.8
+    assert connection.read(until=END).status == 200
+    assert connection.read().is_closed
+    assert connection.seconds() < LONG
 
 
 def test_a_client_that_never_reads_does_not_hold_the_application(serve, connect) -> None:
@@ -140,7 +135,7 @@ def test_a_client_that_never_reads_does_not_hold_the_application(serve, connect)
 
     connection = connect(serve(endless, ServerSettings(grace_seconds=1, limits=SHORT)))
     connection.send(GET)
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +181,10 @@ def test_a_bad_body_behind_other_requests_does_not_take_their_answers_away(serve
 
 def test_pipelined_requests_are_answered_in_order(server, connect) -> None:
     connection = connect(server)
-    connection.send(b"".join(GET.replace(b"/echo", b"/echo?%d" % number) for number in range(10)))
-    assert connection.read(silence=0.2).statuses == [200] * 10
+    requests = [GET.replace(b"/echo", b"/echo?%d" % number) for number in range(10)]
+    requests[-1] = requests[-1].replace(b"Host: a", b"Host: a\r\nConnection: close")
+    connection.send(b"".join(requests))
+    assert connection.read().statuses == [200] * 10
 
 
 def test_a_flood_of_pipelined_requests_is_cut_off(server, talk) -> None:
@@ -201,11 +198,9 @@ def test_a_flood_of_pipelined_requests_is_cut_off(server, talk) -> None:
 def test_an_endless_head_is_refused_while_it_comes(server, connect) -> None:
     connection = connect(server)
     connection.send(b"GET /echo HTTP/1.1\r\nX: ")
-    sent = 0
-    while not connection.read(silence=0.01).raw:
+    for _ in range(5):
         connection.send(b"a" * 20_000)
-        sent += 1
-    assert sent < 10
+    assert connection.read(until=END).status == 431
 
 
 def test_a_head_too_large_is_told_so(server, talk) -> None:
@@ -235,23 +230,26 @@ def test_a_full_house_makes_room_among_the_idle(serve, guarded, connect) -> None
     for _ in range(5):
         connection = connect(server)
         connection.send(GET)
-        assert connection.read(silence=0.05).status == 200
+        assert connection.read(until=END).status == 200
     time.sleep(0.6)
     late = connect(server)
     late.send(GET)
-    assert late.read(silence=0.2).status == 200
+    assert late.read(until=END).status == 200
 
 
 def test_a_full_house_without_idle_ones_says_to_come_back(serve, connect) -> None:
+    asked = threading.Semaphore(0)
+
     async def never(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            asked.release()
             await asyncio.sleep(60)
 
     limits = ConnectionLimits(maximum_connections=5)
     server = serve(never, ServerSettings(grace_seconds=1, limits=limits))
     for _ in range(5):
         connect(server).send(GET)
-    time.sleep(0.1)
+        assert asked.acquire(timeout=30)
     reply = connect(server).read()
     assert (reply.status, reply.headers["retry-after"], reply.is_closed) == (503, "1", True)
 
@@ -260,6 +258,6 @@ def test_hundreds_of_silent_connections_keep_nobody_out(server, connect) -> None
     idle = [connect(server) for _ in range(450)]
     connection = connect(server)
     connection.send(GET)
-    assert connection.read(silence=1.0, until=b"\r\n\r\n").status == 200
+    assert connection.read(until=b"\r\n\r\n").status == 200
     for other in idle:
         other.close()

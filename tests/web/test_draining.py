@@ -17,13 +17,14 @@ from starlette.routing import Route
 from fixieai.web import server as servers
 from fixieai.web.server import BackgroundServer, ServerSettings, bind, run_foreground, url_of
 
-_SECONDS = 10
+_SECONDS = 30
 
 
 class _Application:
     """Starts when `may_start` is set; what it is told on its way down is in `told`."""
 
     def __init__(self) -> None:
+        self.is_starting = threading.Event()
         self.may_start = threading.Event()
         self.is_ready = False
         self.told: list[str] = []
@@ -33,6 +34,7 @@ class _Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[dict[str, object]]:
+        self.is_starting.set()
         await asyncio.to_thread(self.may_start.wait, _SECONDS)
         self.is_ready = True
         yield {
@@ -104,13 +106,19 @@ def test_while_it_starts_probes_are_answered_and_requests_wait() -> None:
 
 def test_a_stop_in_mid_start_up_waits_for_it_and_ends() -> None:
     application = _Application()
-    threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGTERM)).start()
-    threading.Timer(0.4, application.may_start.set).start()
+
+    def stop() -> None:
+        assert application.is_starting.wait(_SECONDS)
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        application.may_start.set()
+
+    threading.Thread(target=stop).start()
     began = time.monotonic()
 
     run_foreground(application.app, bind("127.0.0.1", 0), ServerSettings(drain_seconds=30))
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert application.told == ["stopping"]
 
 
@@ -148,14 +156,14 @@ def test_sigterm_takes_readiness_away_first_and_sends_clients_elsewhere() -> Non
         "draining",
         "stopping",
     ]
-    assert 1 <= seconds < 3
+    assert 1 <= seconds < 20
 
 
 def test_ctrl_c_does_not_wait() -> None:
     seen, seconds = _stop_by(signal.SIGINT, 30)
 
     assert "draining" not in seen
-    assert seconds < 3
+    assert seconds < 20
 
 
 def test_a_second_signal_ends_the_draining() -> None:
@@ -172,7 +180,7 @@ def test_a_second_signal_ends_the_draining() -> None:
         run_foreground(
             application.app, bind("127.0.0.1", 0), ServerSettings(drain_seconds=30), on_started=twice
         )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_one_server_that_drains_leaves_others_alone() -> None:

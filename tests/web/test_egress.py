@@ -29,6 +29,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     seen: ClassVar[list[str]] = []
+    may_go_on: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         type(self).seen.append(self.path)
@@ -71,7 +72,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def answer_slow(self) -> None:
-        time.sleep(1)
+        self.may_go_on.wait(30)
         self._answer(200, b"slow")
 
     def log_message(self, *_arguments: object) -> None:
@@ -335,5 +336,7 @@ async def test_one_slow_host_takes_its_share_of_the_pool_and_no_more(upstream: i
         await session.get(f"http://127.0.0.1:{upstream}/hello")
     async with session.get(f"http://localhost:{upstream}/hello") as response:
         assert response.status == 200
+    _Handler.may_go_on.set()
     for task in slow:
         (await task).close()
+    _Handler.may_go_on.clear()

@@ -4,7 +4,6 @@ import io
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from free_ports import free_port
 
 from fixieai import testing
 from fixieai.client.client import FixieClient
@@ -27,9 +27,7 @@ class Home:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
@@ -46,7 +44,7 @@ class Home:
 
     def end(self, number: int) -> None:
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
 
     def kill_and_start(self) -> None:
         self.end(signal.SIGKILL)

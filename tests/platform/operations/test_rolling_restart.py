@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 import pytest
 import requests
+from free_ports import free_port
 
 import fixieai
 from fixieai import credentials, testing
@@ -25,18 +25,11 @@ _SECONDS = 40
 _CLIENTS = 6
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 class _Replica:
     """One place for a platform process, which can be replaced."""
 
     def __init__(self, home: pathlib.Path, variables: dict[str, str]) -> None:
-        self.home, self.port = home, _free_port()
+        self.home, self.port = home, free_port()
         self._variables = variables
         self._log = home.with_name(f"{home.name}.log")
         self._process: subprocess.Popen[bytes] | None = None

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from free_ports import free_port
+
 from fixieai import testing
 from fixieai.platform import serving
 
@@ -91,7 +93,8 @@ def test_a_platform_that_is_killed_and_comes_back_is_met_again(
 ) -> None:
     page.expects_failures = True
     with contextlib.ExitStack() as stack:
-        with platform_program(tmp_path, 0) as (process, url):
+        port = free_port()
+        with platform_program(tmp_path, port) as (process, url):
             page.platform = testing.Platform(url, serving.local_key(tmp_path), stack)
             page.platform.serve(another_teller.agent(), "teller")
             page.open("/agents/local/teller")
@@ -100,7 +103,7 @@ def test_a_platform_that_is_killed_and_comes_back_is_met_again(
             page.wait(lambda: page.texts(".answer .text") == ["once"])
             process.kill()
             page.wait(lambda: page.texts("#status") == ["The platform does not answer. Trying again…"])
-        with platform_program(tmp_path, int(url.rpartition(":")[2])):
+        with platform_program(tmp_path, port):
             another_teller.go_on(5)  # two of them are for the first asker, who is gone
             page.wait_for_answer("once upon a time")
             assert len(page.all(".turn")) == 1

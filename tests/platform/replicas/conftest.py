@@ -5,7 +5,6 @@ import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from free_ports import free_port
 
 from fixieai.platform import serving
 
@@ -27,9 +27,7 @@ class Replica:
 
     def __init__(self, home: pathlib.Path, variables: dict[str, str]) -> None:
         self.home, self.variables = home, variables
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
@@ -48,7 +46,7 @@ class Replica:
         until = time.monotonic() + _SECONDS
         while True:
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/healthz", timeout=5).ok:
+                if requests.get(f"{self.url}/healthz", timeout=_SECONDS).ok:
                     return
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < until, self.log()
