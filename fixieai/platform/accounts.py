@@ -148,18 +148,14 @@ class Accounts:
             NotFound: as `find`.
             SignInAgain: the caller's page signed in a while ago.
             UnprocessableContent: the name cannot be one.
-            Conflict: the account has 100 keys that last.
+            Conflict: the account has 100 keys that last, or was removed meanwhile.
         """
         account = await self.find(caller, username)
         caller.must_be_fresh()
         name = name.strip()
         if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
             raise errors.UnprocessableContent(f"name: 1 to {_LONGEST_NAME} printable characters")
-        if await self._database.read(api_keys.count_lasting, account.user.id) >= _MOST_KEYS:
-            raise errors.Conflict(f"{username} has {_MOST_KEYS} keys. Revoke one that is not used.")
-        key = await self._auth.give_key(account.user, name)
-        (newest, *_) = await self.keys(caller, username)
-        return newest, key
+        return await self._auth.give_key(account.user, name, most=_MOST_KEYS)
 
     async def revoke_key(self, caller: Caller, username: str, key_id: str) -> None:
         """Ends a key at once. Raises NotFound as `find` does, and when there is no such key."""

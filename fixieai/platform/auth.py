@@ -9,6 +9,7 @@ from fixieai import constants, errors
 from fixieai.platform import signing_keys
 from fixieai.platform.settings import LOCAL_USERNAME
 from fixieai.storage import api_keys, users
+from fixieai.storage.api_keys import ApiKey
 from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.users import User
@@ -83,18 +84,28 @@ class Auth:
     async def create_api_key(self, username: str, name: str) -> str:
         """A new API key of the user, who is created when new."""
         user = await self._database.write(users.ensure, username, is_administrator=username == LOCAL_USERNAME)
-        return await self.give_key(user, name)
+        _, key = await self.give_key(user, name)
+        return key
 
-    async def give_key(self, user: User, name: str) -> str:
-        """A new API key that ends only when it is revoked."""
+    async def give_key(self, user: User, name: str, most: int | None = None) -> tuple[ApiKey, str]:
+        """A new API key that ends only when it is revoked: what is kept of it, and the key itself.
+
+        Raises:
+            Conflict: the user was removed, or has `most` of them already.
+        """
         key_id = _new_key_id()
-        await self._database.write(api_keys.create, user.id, key_id, name)
-        return self._keys.sign(
+        stored = await self._database.write(api_keys.create, user.id, key_id, name, most=most)
+        key = self._keys.sign(
             {"sub": user.username, "aud": API_KEY_AUDIENCE, "jti": key_id, "iat": int(time.time())}
         )
+        return stored, key
 
     async def sign_in(self, user: User, name: str) -> str:
-        """A key for the web page of somebody who showed who they are; it ends after 12 hours."""
+        """A key for the web page of somebody who showed who they are; it ends after 12 hours.
+
+        Raises:
+            Conflict: the user was removed.
+        """
         key_id = _new_key_id()
         expires = int(time.time()) + BROWSER_KEY_SECONDS
         await self._database.write(_sign_in, user.id, key_id, name, expires)

@@ -126,7 +126,8 @@ class Authorizations:
         user = await self._database.read(users.by_id, allowed.user_id)
         if user is None:
             raise GrantRefused("invalid_grant", "there is no such user any more")
-        return await self._auth.give_key(user, KEY_NAME)
+        _, key = await self._auth.give_key(user, KEY_NAME)
+        return key
 
 
 def _check_verifier(verifier: str | None, challenge: str | None) -> None:

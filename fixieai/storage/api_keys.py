@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from fixieai import errors
 from fixieai.storage import statements, timestamps, users
 from fixieai.storage.transaction import Params, Transaction
 from fixieai.storage.users import User
@@ -26,9 +27,22 @@ class ApiKey:
 
 
 def create(
-    transaction: Transaction, user_id: int, key_id: str, name: str, expires: int | None = None
+    transaction: Transaction,
+    user_id: int,
+    key_id: str,
+    name: str,
+    expires: int | None = None,
+    most: int | None = None,
 ) -> ApiKey:
-    """Raises Conflict when the id is taken or there is no such user."""
+    """`most`: how many keys that last the user may have, with this one.
+
+    Raises:
+        Conflict: the id is taken, there is no such user (any more), or the user has so many keys.
+    """
+    if not transaction.execute(_SQL["lock"], {"user_id": user_id}):
+        raise errors.Conflict("There is no such user any more.")
+    if most is not None and count_lasting(transaction, user_id) >= most:
+        raise errors.Conflict(f"This person has {most} keys. Revoke one that is not used.")
     key = ApiKey(key_id, name, timestamps.now(), None, expires)
     params: Params = {
         "id": key_id,

@@ -1,3 +1,7 @@
+-- name: lock
+-- The change of nothing: keys of one person are made one after the other, and none once they are removed.
+UPDATE users SET username = username WHERE id = :user_id AND removed IS NULL;
+
 -- name: insert
 INSERT INTO api_keys (id, user_id, name, expires, created) VALUES (:id, :user_id, :name, :expires, :now);
 

@@ -1,5 +1,6 @@
 """API keys of people: named, shown once, revoked; and what is no reason to get one."""
 
+import asyncio
 import pathlib
 import time
 
@@ -12,7 +13,7 @@ from fixieai import errors, testing
 from fixieai.platform.app import open_platform
 from fixieai.platform.auth import FRESH_SECONDS, Caller
 from fixieai.platform.settings import Settings
-from fixieai.storage import users
+from fixieai.storage import api_keys, users
 
 
 def test_the_keys_of_others_are_as_those_of_nobody(ann: testing.Platform, bob: testing.Platform) -> None:
@@ -80,6 +81,41 @@ async def test_an_old_page_is_told_to_sign_in_again_before_it_gets_a_key(tmp_pat
         caller = Caller(0, "ann", signed_in=1)
         with pytest.raises(errors.SignInAgain):
             await platform.accounts.create_key(caller, "ann", "for ever")
+
+
+async def test_keys_that_are_made_at_once_are_told_apart_and_no_more_than_there_may_be(
+    tmp_path: pathlib.Path,
+) -> None:
+    async with open_platform(Settings(home=tmp_path / "home")) as platform:
+        await platform.auth.create_api_key("ann", "the first")
+        ann = await platform.database.read(users.by_username, "ann")
+        assert ann is not None
+        caller = Caller(ann.id, "ann", key_id="the first")
+        names = [f"key {number}" for number in range(110)]
+        making = [platform.accounts.create_key(caller, "ann", name) for name in names]
+
+        made = await asyncio.gather(*making, return_exceptions=True)
+
+        keys = [each for each in made if isinstance(each, tuple)]
+        assert {type(each) for each in made} == {tuple, errors.Conflict}
+        assert len(keys) == 99
+        for stored, key in keys:
+            assert stored.id == jwt.decode(key, options={"verify_signature": False})["jti"]
+        assert {stored.name for stored, _ in keys} == set(names[:99])
+
+
+async def test_nobody_gives_a_key_to_somebody_who_was_removed(tmp_path: pathlib.Path) -> None:
+    async with open_platform(Settings(home=tmp_path / "home")) as platform:
+        await platform.auth.create_api_key("ann", "laptop")
+        ann = await platform.database.read(users.by_username, "ann")
+        assert ann is not None
+        local = await platform.auth.authenticate((tmp_path / "home" / "api_key").read_text("utf-8"))
+        await platform.accounts.remove(local, "ann")
+
+        for giving in (platform.auth.give_key(ann, "late"), platform.auth.sign_in(ann, "late")):
+            with pytest.raises(errors.Conflict):
+                await giving
+        assert await platform.database.read(api_keys.of_user, ann.id) == []
 
 
 async def test_the_key_of_this_machine_that_is_revoked_is_followed_by_another(tmp_path: pathlib.Path) -> None:
