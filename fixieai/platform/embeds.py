@@ -11,19 +11,17 @@ import contextlib
 import hashlib
 import logging
 import pathlib
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Concatenate, ParamSpec, TypeVar
 
 from fixieai import errors
-from fixieai.platform import blob_place, embed_links
+from fixieai.platform import blob_place, embed_links, unused_bytes
 from fixieai.platform.auth import Caller
 from fixieai.platform.embed_links import EmbedLinks
 from fixieai.platform.secret_key import SecretKey
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
-from fixieai.storage import embeds, ids, removals, sessions
+from fixieai.storage import embeds, ids, sessions
 from fixieai.storage.blobs import Blobs
 from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed, StoredEmbed
@@ -38,10 +36,6 @@ _LONGEST_ADDRESS = 8 * 1024
 _LONGEST_TYPE = 255
 _LONGEST_KEY = 200
 _REMOVED_AT_ONCE = 1_000
-_SECONDS_BETWEEN_LOOKS = 0.05
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +141,14 @@ class Embeds:
         new = replace(
             new, content_type=stored.content_type, content_hash=stored.content_hash, size=stored.size
         )
-        is_held = await self._when_not_removed(embeds.hold_bytes_of, owner_id, stored, new.id)
+        is_held = await unused_bytes.write_when_not_removed(
+            self._database, embeds.hold_bytes_of, owner_id, stored, new.id
+        )
         return new if is_held else None
 
     async def _store(self, new: NewEmbed, content: bytes | pathlib.Path) -> NewEmbed:
         content_hash, size = await asyncio.to_thread(_measure, content)
-        await self._when_not_removed(embeds.hold, new.id, content_hash)
+        await unused_bytes.write_when_not_removed(self._database, embeds.hold, new.id, content_hash)
         await self._blobs.put(content)
         return replace(new, content_hash=content_hash, size=size)
 
@@ -275,30 +271,12 @@ class Embeds:
     async def remove_unused(self) -> None:
         """Removes bytes that nobody needs any more. What fails is tried again the next time."""
         with contextlib.suppress(errors.ServiceUnavailable, errors.ConfigurationError):
-            for content_hash in await self._database.read(embeds.perhaps_unused, _REMOVED_AT_ONCE):
+            for content_hash in await self._database.read(embeds.BYTES.perhaps_unused, _REMOVED_AT_ONCE):
                 await self.remove_if_unused(content_hash)
 
     async def remove_if_unused(self, content_hash: str) -> None:
-        """Removes bytes, unless an embed has them or is about to.
-
-        The trace goes last: should the platform be stopped in between, it is found again.
-        """
-        began = time.monotonic()
-        if not await self._database.write(embeds.begin_removal, content_hash):
-            return
-        # A process that was asleep meanwhile may be too late: others may have stored the same bytes.
-        if time.monotonic() - began < removals.SECONDS / 2:
-            await self._blobs.delete(content_hash)
-            await self._database.write(embeds.end_removal, content_hash)
-
-    async def _when_not_removed(
-        self, function: Callable[Concatenate[Transaction, _P], _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
-        while True:
-            try:
-                return await self._database.write(function, *args, **kwargs)
-            except removals.BeingRemoved:
-                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        """Removes bytes, unless an embed has them or is about to."""
+        await unused_bytes.remove(self._database, embeds.BYTES, content_hash, self._blobs.delete)
 
     async def _session(self, caller: Caller, handle: str) -> Session:
         session = await self._database.read(sessions.get, caller.user_id, handle)

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 import pathlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from fixieai import errors
+from fixieai.platform import unused_bytes
 from fixieai.platform.deployments.deployments import Deployments
-from fixieai.storage import agents, packages, removals, revisions
+from fixieai.storage import agents, packages, revisions
 from fixieai.storage.agents import Agent
 from fixieai.storage.database import Database
 from fixieai.storage.revisions import Revision, Switch
@@ -18,7 +18,6 @@ _logger = logging.getLogger("fixieai.platform")
 _AGENTS_AT_ONCE = 1_000
 _PACKAGES_AT_ONCE = 1_000
 _SECONDS_BEFORE_STARTING = 1.0
-_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class Hosting:
@@ -78,19 +77,12 @@ class Hosting:
             UnprocessableContent, ContentTooLarge: it cannot be used; the message says why.
         """
         package_hash = await self.deployments.checked(path, environment)
-        hold_id = await self._hold(package_hash)
+        hold_id = await unused_bytes.write_when_not_removed(self._database, packages.hold, package_hash)
         try:
             await self.deployments.store(path)
             yield package_hash
         finally:
             self.in_background(self._let_go(hold_id, package_hash))
-
-    async def _hold(self, package_hash: str) -> int:
-        while True:
-            try:
-                return await self._database.write(packages.hold, package_hash)
-            except removals.BeingRemoved:
-                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
     async def _let_go(self, hold_id: int, package_hash: str) -> None:
         await self._database.write(packages.let_go, hold_id)
@@ -102,13 +94,7 @@ class Hosting:
 
     async def _discard(self, package_hashes: Sequence[str]) -> None:
         for package_hash in package_hashes:
-            began = time.monotonic()
-            if not await self._database.write(packages.begin_removal, package_hash):
-                continue
-            # A process that was asleep meanwhile may be too late: others may have stored the same package.
-            if time.monotonic() - began < removals.SECONDS / 2:
-                await self.deployments.discard(package_hash)
-                await self._database.write(packages.end_removal, package_hash)
+            await unused_bytes.remove(self._database, packages.BYTES, package_hash, self.deployments.discard)
 
     async def catch_up(self) -> None:
         """Other platforms switch revisions as well: what is no longer current is stopped here too."""
@@ -121,7 +107,7 @@ class Hosting:
         current = await self._database.read(revisions.managed, 0, _AGENTS_AT_ONCE)
         await self.deployments.forget_all_but([_what_runs(agent) for agent in current])
         self.in_background(self._start_soon())
-        self.discard(await self._database.read(packages.perhaps_unused, _PACKAGES_AT_ONCE))
+        self.discard(await self._database.read(packages.BYTES.perhaps_unused, _PACKAGES_AT_ONCE))
 
     async def _start_soon(self) -> None:
         """A platform answers first, and one that is there for a moment alone starts none."""

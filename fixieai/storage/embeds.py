@@ -14,6 +14,7 @@ from fixieai.storage import ids, removals, statements, timestamps
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("embeds")
+BYTES = removals.StoredBytes("embeds", _SQL["unused"], _SQL["is_needed"], _SQL["end_holds"])
 # Longer than a query may take: who holds bytes refers to them by then, or never will.
 _HOLD_SECONDS = 900
 
@@ -140,7 +141,7 @@ def hold(transaction: Transaction, embed_id: int, content_hash: str) -> None:
     Raises:
         BeingRemoved: a moment later they can be.
     """
-    removals.rely(transaction, _content(content_hash))
+    BYTES.rely(transaction, content_hash)
     until = int(time.time()) + _HOLD_SECONDS
     transaction.execute(_SQL["hold"], {"embed_id": embed_id, "content_hash": content_hash, "until": until})
 
@@ -167,34 +168,3 @@ def let_go(transaction: Transaction, embed_ids: Sequence[int]) -> None:
 def abandon(transaction: Transaction, owner_id: int, session_id: int) -> None:
     """To be called before a session is deleted: leaves a trace of the bytes that it used."""
     transaction.execute(_SQL["abandon"], {"owner_id": owner_id, "session_id": session_id})
-
-
-def perhaps_unused(transaction: Transaction, limit: int) -> list[str]:
-    """Hashes that somebody used, or was about to use, and no longer does. All users' together."""
-    rows = transaction.rows(_SQL["unused"], {"now": int(time.time()), "limit": limit})
-    return list(dict.fromkeys(str(content_hash) for (content_hash,) in rows))
-
-
-def begin_removal(transaction: Transaction, content_hash: str) -> bool:
-    """Whether the caller is to remove these bytes now: no embed has them, or is about to have them.
-
-    If one does, holds that have ended are forgotten, in one: a session that is deleted in between would
-    leave a hold that is the last trace of them.
-    """
-    if not removals.begin(transaction, _content(content_hash)):
-        return False
-    params: Params = {"content_hash": content_hash, "now": int(time.time())}
-    if transaction.row(_SQL["is_needed"], params) is None:
-        return True
-    end_removal(transaction, content_hash)
-    return False
-
-
-def end_removal(transaction: Transaction, content_hash: str) -> None:
-    """The bytes are gone; what is left of them, holds that have ended, goes too."""
-    transaction.execute(_SQL["end_holds"], {"content_hash": content_hash, "now": int(time.time())})
-    removals.end(transaction, _content(content_hash))
-
-
-def _content(content_hash: str) -> str:
-    return f"embeds/{content_hash}"

@@ -73,7 +73,7 @@ def inside_sessions(transaction: Transaction, session_ids: Sequence[int]) -> Ins
 def remove_nobodys(transaction: Transaction, limit: int) -> Inside | None:
     """Removes up to `limit` messages and as many embeds of a session of nobody; None: there is none.
 
-    The bytes of the embeds are left to `embeds.perhaps_unused`.
+    The bytes of the embeds are left to `embeds.BYTES.perhaps_unused`.
     """
     row = transaction.row(_SQL["nobodys_session"], {})
     if row is None:

@@ -70,7 +70,7 @@ def test_embeds_of_others_are_not_there(
     with pytest.raises(errors.NotFound):
         embeds.insert(transaction, bob, session.id, new("mine"))
     embeds.abandon(transaction, bob, session.id)
-    assert embeds.perhaps_unused(transaction, 10) == []
+    assert embeds.BYTES.perhaps_unused(transaction, 10) == []
 
 
 def test_the_newest_of_many_sessions_in_one_look(
@@ -91,10 +91,10 @@ def test_bytes_are_needed_while_a_session_refers_to_them(
     for each, is_unused in ((session, False), (other, True)):
         embeds.abandon(transaction, ann, each.id)
         assert sessions.delete(transaction, ann, each.id)
-        assert embeds.perhaps_unused(transaction, 10) == [HASH]
-        assert embeds.begin_removal(transaction, HASH) is is_unused
-        embeds.end_removal(transaction, HASH)
-        assert embeds.perhaps_unused(transaction, 10) == []
+        assert embeds.BYTES.perhaps_unused(transaction, 10) == [HASH]
+        assert embeds.BYTES.begin_removal(transaction, HASH) is is_unused
+        embeds.BYTES.end_removal(transaction, HASH)
+        assert embeds.BYTES.perhaps_unused(transaction, 10) == []
 
 
 def test_bytes_are_needed_while_somebody_is_about_to_use_them(
@@ -105,31 +105,31 @@ def test_bytes_are_needed_while_somebody_is_about_to_use_them(
     embeds.hold(transaction, coming.id, HASH)
     embeds.abandon(transaction, ann, session.id)
     sessions.delete(transaction, ann, session.id)
-    embeds.end_removal(transaction, HASH)
-    assert not embeds.begin_removal(transaction, HASH)
+    embeds.BYTES.end_removal(transaction, HASH)
+    assert not embeds.BYTES.begin_removal(transaction, HASH)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 901)
-    assert embeds.perhaps_unused(transaction, 10) == [HASH]
-    assert embeds.begin_removal(transaction, HASH)
-    embeds.end_removal(transaction, HASH)
+    assert embeds.BYTES.perhaps_unused(transaction, 10) == [HASH]
+    assert embeds.BYTES.begin_removal(transaction, HASH)
+    embeds.BYTES.end_removal(transaction, HASH)
     embeds.hold(transaction, coming.id, HASH)
-    assert not embeds.begin_removal(transaction, HASH)
+    assert not embeds.BYTES.begin_removal(transaction, HASH)
     embeds.let_go(transaction, [coming.id])
-    assert embeds.begin_removal(transaction, HASH)
+    assert embeds.BYTES.begin_removal(transaction, HASH)
 
 
 def test_nobody_relies_on_bytes_that_are_being_removed(
     transaction: Transaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert embeds.begin_removal(transaction, HASH)
-    assert not embeds.begin_removal(transaction, HASH)
+    assert embeds.BYTES.begin_removal(transaction, HASH)
+    assert not embeds.BYTES.begin_removal(transaction, HASH)
     with pytest.raises(removals.BeingRemoved):
         embeds.hold(transaction, 1, HASH)
-    embeds.end_removal(transaction, HASH)
+    embeds.BYTES.end_removal(transaction, HASH)
     embeds.hold(transaction, 1, HASH)
     embeds.let_go(transaction, [1])
 
-    assert embeds.begin_removal(transaction, HASH)  # by a process that is killed then
+    assert embeds.BYTES.begin_removal(transaction, HASH)  # by a process that is killed then
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + removals.SECONDS + 1)
-    assert embeds.begin_removal(transaction, HASH)
+    assert embeds.BYTES.begin_removal(transaction, HASH)

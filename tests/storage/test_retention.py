@@ -78,7 +78,7 @@ def test_a_session_that_nobody_asks_in_goes_whole_and_in_slices(transaction: Tra
     assert _remove_idle(transaction, until) == 4
     assert sessions.get(transaction, ann, "old") is None
     assert [queries.get(transaction, ann, each) for each in queries_of_old] == [None] * 3
-    assert len(embeds.perhaps_unused(transaction, 100)) == 6
+    assert len(embeds.BYTES.perhaps_unused(transaction, 100)) == 6
     assert queries.get(transaction, ann, kept) is not None
     assert _positions(transaction, ann, new.id) == [1, 2, 3, 4, 5]
     assert sessions.create(transaction, ann, "old")
@@ -276,6 +276,6 @@ async def test_several_platforms_remove_the_same_at_once(
     await asyncio.gather(*(_remove_all(each, until) for each in (database, *others)))
     (left,) = await database.read(sessions.page, owner_id, None, 100)
     assert len(await database.read(messages.page, owner_id, left.id, 0, 100)) == 15
-    assert len(await database.read(embeds.perhaps_unused, 100)) == 10
+    assert len(await database.read(embeds.BYTES.perhaps_unused, 100)) == 10
     for each in others:
         await each.close()

@@ -140,28 +140,28 @@ def test_a_package_is_needed_while_any_revision_has_it(transaction: Transaction,
     _code(transaction, dice, "cd")
     assert sorted(revisions.packages(transaction, dice)) == ["ab", "cd"]
     revisions.delete(transaction, dice, one)
-    assert not packages.begin_removal(transaction, "ab")
+    assert not packages.BYTES.begin_removal(transaction, "ab")
     revisions.delete(transaction, dice, two)
-    assert packages.begin_removal(transaction, "ab")
+    assert packages.BYTES.begin_removal(transaction, "ab")
 
 
 def test_a_package_is_needed_while_it_is_about_to_be_a_revisions(
     transaction: Transaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_id, forgotten = packages.hold(transaction, "ab"), packages.hold(transaction, "cd")
-    assert not packages.begin_removal(transaction, "ab")
+    assert not packages.BYTES.begin_removal(transaction, "ab")
     packages.let_go(transaction, hold_id)
-    assert packages.perhaps_unused(transaction, 10) == ["ab"]
-    assert packages.begin_removal(transaction, "ab")
+    assert packages.BYTES.perhaps_unused(transaction, 10) == ["ab"]
+    assert packages.BYTES.begin_removal(transaction, "ab")
     with pytest.raises(removals.BeingRemoved):
         packages.hold(transaction, "ab")
-    packages.end_removal(transaction, "ab")
+    packages.BYTES.end_removal(transaction, "ab")
     packages.let_go(transaction, packages.hold(transaction, "ab"))
 
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 901)
     assert forgotten
-    assert sorted(packages.perhaps_unused(transaction, 10)) == ["ab", "cd"]
+    assert sorted(packages.BYTES.perhaps_unused(transaction, 10)) == ["ab", "cd"]
 
 
 def test_a_pending_revision_is_deployed_by_one_and_then_by_whoever_is_there(

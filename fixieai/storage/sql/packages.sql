@@ -9,8 +9,8 @@ SELECT package_hash FROM package_holds WHERE until <= :now ORDER BY until LIMIT 
 
 -- name: is_needed
 SELECT 1 WHERE
-    EXISTS (SELECT 1 FROM revisions WHERE package_hash = :package_hash)
-    OR EXISTS (SELECT 1 FROM package_holds WHERE package_hash = :package_hash AND until > :now);
+    EXISTS (SELECT 1 FROM revisions WHERE package_hash = :content_hash)
+    OR EXISTS (SELECT 1 FROM package_holds WHERE package_hash = :content_hash AND until > :now);
 
 -- name: end_holds
-DELETE FROM package_holds WHERE package_hash = :package_hash AND until <= :now;
+DELETE FROM package_holds WHERE package_hash = :content_hash AND until <= :now;
