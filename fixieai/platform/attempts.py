@@ -12,7 +12,7 @@ from fixieai import errors
 from fixieai.storage import sign_in_attempts
 from fixieai.storage.database import Database
 
-FREE_ATTEMPTS = 5
+FREE_ATTEMPTS = sign_in_attempts.OFTEN
 LONGEST_WAIT_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 5.0
 _FORGOTTEN_SECONDS = 3600.0

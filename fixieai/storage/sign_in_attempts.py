@@ -7,6 +7,8 @@ from fixieai.storage.transaction import Transaction
 
 _SQL = statements.load("sign_in_attempts")
 _MOST_NAMES = 10_000
+# As many beyond those, if they were tried often.
+OFTEN = 5
 
 
 def begin(
@@ -28,7 +30,8 @@ def begin(
     if wait > 0:
         return wait
     transaction.execute(_SQL["count"], {"name_hash": name_hash, "now": now})
-    transaction.execute(_SQL["make_room"], {"most": _MOST_NAMES - 1})
+    transaction.execute(_SQL["make_room"], {"most": _MOST_NAMES - 1, "often": OFTEN})
+    transaction.execute(_SQL["make_room_among_all"], {"most": 2 * _MOST_NAMES - 1})
     return 0
 
 

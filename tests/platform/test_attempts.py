@@ -87,3 +87,18 @@ async def test_only_so_many_names_are_kept(database: Database, monkeypatch: pyte
 def _count(transaction: Transaction) -> int:
     row = transaction.row("SELECT count(*) FROM sign_in_attempts", {})
     return int(row[0]) if row else 0
+
+
+async def test_many_other_names_do_not_make_up_for_failures(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fixieai.storage.sign_in_attempts._MOST_NAMES", 20)
+    clock = Clock()
+    tried = Attempts(database, clock)
+    await waits(tried, clock, 6)
+    for number in range(50):
+        clock.now += 0.01
+        await tried.begin(f"nobody-{number}")
+
+    with pytest.raises(errors.TooManyRequests):
+        await tried.begin("ann")

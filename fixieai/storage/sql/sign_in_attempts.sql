@@ -2,6 +2,12 @@
 DELETE FROM sign_in_attempts WHERE last < :forgotten;
 
 -- name: make_room
+-- Who tries many names once does not make the platform forget which one was tried often.
+DELETE FROM sign_in_attempts WHERE made < :often AND last < (
+    SELECT last FROM sign_in_attempts ORDER BY last DESC LIMIT 1 OFFSET :most
+);
+
+-- name: make_room_among_all
 DELETE FROM sign_in_attempts WHERE last < (
     SELECT last FROM sign_in_attempts ORDER BY last DESC LIMIT 1 OFFSET :most
 );
