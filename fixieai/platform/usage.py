@@ -1,7 +1,7 @@
 """What people use on a day, and the limits on it. Days are UTC; each limit starts anew at midnight.
 
     queries         counted in the transaction that stores the question: exact, whatever runs at the same time
-    storage calls   counted in memory, and stored every second
+    storage calls   exact, too: see `storage_calls`
     tokens, money   known only after a call: stored with the line that follows it, checked before the
                     call against a tally in memory in which calls under way are reserved. Close to a
                     limit calls wait for one another: the last one may go beyond it.
@@ -15,12 +15,13 @@ import datetime as dt
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fixieai import errors
 from fixieai.platform.prices import Prices
 from fixieai.platform.settings import DailyLimits
+from fixieai.platform.storage_calls import StorageCalls
 from fixieai.storage import usage as rows
 from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
@@ -28,7 +29,6 @@ from fixieai.storage.usage import Spent
 
 _DAY_SECONDS = 86_400
 _NANODOLLARS = 1_000_000_000
-_SECONDS_UNSTORED = 1.0
 _PEOPLE_REMEMBERED = 10_000
 _MODELS_REMEMBERED = 1_000
 _logger = logging.getLogger("fixieai.platform")
@@ -81,7 +81,6 @@ class _Tally:
 
     day: str
     fresh_until: float
-    storage_calls: int = 0
     tokens: dict[str, int] = field(default_factory=dict)
     all_tokens: int = 0
     nanodollars: int = 0
@@ -93,9 +92,8 @@ class _Tally:
         self.all_tokens += tokens
         self.nanodollars += nanodollars
 
-    def catch_up(self, storage_calls: int, stored: Sequence[rows.Row]) -> None:
+    def catch_up(self, stored: Sequence[rows.Row]) -> None:
         """What the database knows counts, unless what was counted here is more: it may be stored yet."""
-        self.storage_calls = max(self.storage_calls, storage_calls)
         for row in stored:
             used = row.prompt_tokens + row.completion_tokens
             self.tokens[row.agent_id] = max(self.tokens.get(row.agent_id, 0), used)
@@ -133,15 +131,15 @@ class Usage:
         self._prices = prices
         self._tallies: dict[int, _Tally] = {}
         self._loading = asyncio.Lock()
-        self._writing = asyncio.Lock()
-        self._unstored: dict[tuple[int, str], int] = {}
-        self._storing: asyncio.Task[None] | None = None
+        self._storage_calls = StorageCalls(
+            database, limits.storage_calls, clock, is_alone=math.isinf(fresh_seconds)
+        )
         self._looked_up: set[str] = set()
 
     async def today(self, user_id: int) -> UsageToday:
         now = self._clock()
         day = _day(now)
-        storage_calls, stored = await self._stored(user_id, day)
+        storage_calls, stored = await self._storage_calls.of_day(user_id, day)
         agents = [
             AgentUsage(row.agent_id, row.prompt_tokens, row.completion_tokens, row.nanodollars / _NANODOLLARS)
             for row in stored
@@ -183,15 +181,8 @@ class Usage:
 
     async def count_storage_call(self, user_id: int) -> None:
         """Raises DailyLimitReached when there were as many as there may be."""
-        tally = await self._tally(user_id)
-        limit = self._limits.storage_calls
-        if limit is not None and tally.storage_calls >= limit:
-            raise self._reached(f"{limit:,} calls to the storage of agents")
-        tally.storage_calls += 1
-        unstored = user_id, tally.day
-        self._unstored[unstored] = self._unstored.get(unstored, 0) + 1
-        if self._storing is None:
-            self._storing = asyncio.create_task(self._store_later())
+        if not await self._storage_calls.count(user_id, _day(self._clock())):
+            raise self._reached(f"{self._limits.storage_calls:,} calls to the storage of agents")
 
     async def admit(self, user_id: int, agent_id: str, expect: Callable[[], Tokens]) -> "Admission":
         """Permission for one model call, to be closed with what it cost.
@@ -238,10 +229,7 @@ class Usage:
 
     async def close(self) -> None:
         """Stores what is only counted in memory so far."""
-        if self._storing is not None:
-            self._storing.cancel()
-            self._storing = None
-        await self._store()
+        await self._storage_calls.close()
 
     def _reached(self, limit: str) -> errors.DailyLimitReached:
         now = self._clock()
@@ -284,7 +272,7 @@ class Usage:
 
     async def _load(self, user_id: int, day: str) -> _Tally:
         tally = _Tally(day, self._clock() + self._fresh_seconds)
-        tally.catch_up(*await self._stored(user_id, day))
+        tally.catch_up(await self._database.read(rows.of_day, user_id, day))
         if len(self._tallies) >= _PEOPLE_REMEMBERED:
             self._tallies.pop(next(iter(self._tallies)))
         self._tallies[user_id] = tally
@@ -293,34 +281,7 @@ class Usage:
     async def _catch_up(self, user_id: int, tally: _Tally) -> None:
         if self._clock() >= tally.fresh_until:
             tally.fresh_until = self._clock() + self._fresh_seconds  # others who ask meanwhile do not wait
-            tally.catch_up(*await self._stored(user_id, tally.day))
-
-    async def _stored(self, user_id: int, day: str) -> tuple[int, list[rows.Row]]:
-        """All storage calls of the day so far, and the rows of it."""
-        async with self._writing:  # calls are in memory or in the database, and not on their way
-            found = await self._database.read(rows.of_day, user_id, day)
-            unstored = self._unstored.get((user_id, day), 0)
-        return sum(row.storage_calls for row in found) + unstored, found
-
-    async def _store_later(self) -> None:
-        await asyncio.sleep(_SECONDS_UNSTORED)
-        self._storing = None
-        await self._store()
-
-    async def _store(self) -> None:
-        async with self._writing:
-            await self._store_all()
-
-    async def _store_all(self) -> None:
-        unstored, self._unstored = self._unstored, {}
-        if not unstored:
-            return
-        try:
-            await self._database.write(_store_calls, unstored)
-        except errors.FixieError as error:
-            _logger.warning("counts of storage calls cannot be stored: %s", error.message)
-            for whose, calls in unstored.items():
-                self._unstored[whose] = self._unstored.get(whose, 0) + calls
+            tally.catch_up(await self._database.read(rows.of_day, user_id, tally.day))
 
 
 class Admission:
@@ -352,8 +313,3 @@ def _day(now: float) -> str:
 def _next_day(now: float) -> int:
     """Seconds since 1970."""
     return (int(now) // _DAY_SECONDS + 1) * _DAY_SECONDS
-
-
-def _store_calls(transaction: Transaction, unstored: Mapping[tuple[int, str], int]) -> None:
-    for (user_id, day), calls in unstored.items():
-        rows.add_storage_calls(transaction, user_id, day, calls)

@@ -3,6 +3,7 @@
 A day is `2026-01-31`, in UTC.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fixieai.storage import ids, statements
@@ -50,7 +51,23 @@ def count_query(transaction: Transaction, user_id: int, day: str, limit: int | N
 
 
 def add_storage_calls(transaction: Transaction, user_id: int, day: str, calls: int) -> None:
+    """Counts as many; less than 0 gives back what was set aside."""
     transaction.execute(_SQL["add_storage_calls"], {"user_id": user_id, "day": day, "calls": calls})
+
+
+def set_storage_calls_aside(
+    transaction: Transaction, user_id: int, day: str, limit: int, part: Callable[[int], int]
+) -> int:
+    """Counts some before they are made, of which those that are not made are to be given back.
+
+    Those who do so at once take turns. `part` says how many, given those that are left; 0 when none is.
+    """
+    row = transaction.row(_SQL["lock_day"], {"user_id": user_id, "day": day})
+    left = limit - (int(row[0]) if row else 0)
+    calls = part(left) if left > 0 else 0
+    if calls:
+        add_storage_calls(transaction, user_id, day, calls)
+    return calls
 
 
 def add_tokens(transaction: Transaction, user_id: int, spent: Spent) -> None:

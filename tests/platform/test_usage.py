@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from fixieai import errors
-from fixieai.platform import usage as usages
 from fixieai.platform.budgets import Budgets
 from fixieai.platform.prices import Prices
 from fixieai.platform.settings import DailyLimits
@@ -84,35 +83,6 @@ async def test_what_was_stored_counts_after_a_restart(database: Database, ann: i
     await second.close()
 
 
-async def test_storage_calls_are_stored_by_themselves(
-    database: Database, ann: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(usages, "_SECONDS_UNSTORED", 0.01)
-    usage = Usage(database, DailyLimits(storage_calls=None), Prices({}), clock)
-    for _ in range(2):
-        await asyncio.gather(*(usage.count_storage_call(ann) for _ in range(10)))
-        await asyncio.sleep(0.1)
-    assert (await Usage(database, DailyLimits(), Prices({}), clock).today(ann)).storage_calls == 20
-    await usage.close()
-
-
-async def test_counts_that_cannot_be_stored_are_kept_for_later(
-    database: Database, ann: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = Usage(database, DailyLimits(), Prices({}), clock)
-    await usage.count_storage_call(ann)
-    with monkeypatch.context() as full:
-        full.setattr(usages, "_store_calls", _full)
-        await usage._store()
-    assert (await usage.today(ann)).storage_calls == 1
-    await usage.close()
-    assert (await Usage(database, DailyLimits(), Prices({}), clock).today(ann)).storage_calls == 1
-
-
-def _full(*_: object) -> None:
-    raise errors.StorageFull
-
-
 async def test_who_waits_for_others_can_give_up(database: Database, ann: int, clock: Clock) -> None:
     usage = Usage(database, DailyLimits(tokens=10), Prices({}), clock)
     under_way = await usage.admit(ann, "ann/dice", lambda: some(10))
@@ -155,26 +125,18 @@ async def test_money_is_held_back_for_calls_under_way(database: Database, ann: i
 async def test_what_other_processes_counted_counts_here_two_seconds_later(
     database: Database, ann: int, clock: Clock
 ) -> None:
-    limits = DailyLimits(storage_calls=5, agent_tokens=100)
+    limits = DailyLimits(agent_tokens=100)
     one, two = (Usage(database, limits, Prices({}), clock, fresh_seconds=2.0) for _ in range(2))
     for usage in (one, two):
-        await usage.count_storage_call(ann)
         (await usage.admit(ann, "ann/dice", lambda: some(10))).close(some(10))
-    for _ in range(3):
-        await one.count_storage_call(ann)
     await one.record(ann, "", one.spent("ann/dice", some(95)))
-    await one._store()
 
-    await two.count_storage_call(ann)
+    (await two.admit(ann, "ann/dice", lambda: some(5))).close(some(0))
     clock.now += 2
-    with pytest.raises(errors.DailyLimitReached):
-        await two.count_storage_call(ann)
     (await two.admit(ann, "ann/dice", lambda: some(5))).close(some(5))
     with pytest.raises(errors.DailyLimitReached):
         await two.admit(ann, "ann/dice", lambda: some(5))
     (await two.admit(ann, "ann/other", lambda: some(5))).close(some(5))
-    await two.close()
-    assert (await one.today(ann)).storage_calls == 6  # the sixth was counted before the look
 
 
 async def test_a_query_has_one_budget_wherever_its_models_are_called(database: Database, ann: int) -> None:

@@ -31,6 +31,20 @@ def test_without_a_limit_everything_is_counted(transaction: Transaction, ann: in
     assert [usage.count_query(transaction, ann, _DAY, None) for _ in range(3)] == [1, 2, 3]
 
 
+def test_storage_calls_are_set_aside_out_of_those_that_are_left(
+    transaction: Transaction, ann: int, bob: int
+) -> None:
+    def set_aside(person: int, limit: int) -> int:
+        return usage.set_storage_calls_aside(transaction, person, _DAY, limit, lambda left: min(left, 4))
+
+    assert usage.count_query(transaction, ann, _DAY, None) == 1
+    assert [set_aside(ann, 10) for _ in range(4)] == [4, 4, 2, 0]
+    usage.add_storage_calls(transaction, ann, _DAY, -3)
+    assert [set_aside(ann, 10), set_aside(ann, 10), set_aside(ann, 5)] == [3, 0, 0]
+    assert set_aside(bob, 10) == 4
+    assert usage.of_day(transaction, ann, _DAY) == [Row("", 1, 10, 0, 0, 0)]
+
+
 def test_tokens_add_up_by_agent(transaction: Transaction, ann: int, bob: int) -> None:
     usage.add_storage_calls(transaction, ann, _DAY, 2)
     usage.add_storage_calls(transaction, ann, _DAY, 3)

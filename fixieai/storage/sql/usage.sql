@@ -8,6 +8,11 @@ RETURNING queries;
 INSERT INTO usage (user_id, day, agent_id, storage_calls) VALUES (:user_id, :day, '', :calls)
 ON CONFLICT (user_id, day, agent_id) DO UPDATE SET storage_calls = usage.storage_calls + excluded.storage_calls;
 
+-- name: lock_day
+INSERT INTO usage (user_id, day, agent_id) VALUES (:user_id, :day, '')
+ON CONFLICT (user_id, day, agent_id) DO UPDATE SET storage_calls = usage.storage_calls
+RETURNING storage_calls;
+
 -- name: add_tokens
 INSERT INTO usage (user_id, day, agent_id, prompt_tokens, completion_tokens, nanodollars)
 VALUES (:user_id, :day, :agent_id, :prompt_tokens, :completion_tokens, :nanodollars)

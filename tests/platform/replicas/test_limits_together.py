@@ -1,0 +1,60 @@
+"""What a person may use on a day holds for two platforms together."""
+
+import concurrent.futures
+import contextlib
+import pathlib
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+import requests
+
+import fixieai
+from fixieai import testing
+
+
+@pytest.fixture
+def two(start: Any, postgres_url: str, tmp_path: pathlib.Path) -> Any:
+    """Starts two with the same variables."""
+
+    def start_two(**variables: str) -> list[Any]:
+        found = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            found.append(start(postgres_url, tmp_path / name, **variables))
+        return found
+
+    return start_two
+
+
+def test_of_many_storage_calls_at_both_exactly_as_many_as_the_limit_pass(two: Any) -> None:
+    limit = 100
+    replicas = two(FIXIE_DAILY_STORAGE_CALLS=str(limit))
+    tokens: list[str] = []
+
+    def note(query: fixieai.AgentQuery) -> str:
+        tokens.append(query.access_token or "")
+        return "noted"
+
+    def put(number: int) -> int:
+        url = f"{replicas[number % 2].url}/api/userstorage/local/note/key"
+        headers = {"Authorization": f"Bearer {tokens[0]}"}
+        return requests.post(url, json={"data": str(number)}, headers=headers, timeout=60).status_code
+
+    with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor(16) as pool:
+        one = testing.Platform(replicas[0].url, replicas[0].key, stack)
+        one.serve(fixieai.StandaloneAgent(note), "note")
+        one.ask("note", "?")
+        passed = Counter(pool.map(put, range(60)))
+        assert passed == {200: 60}
+        passed += Counter(pool.map(put, range(90)))
+        assert passed[200] <= limit
+        until = time.monotonic() + 20
+        while passed[200] < limit and time.monotonic() < until:  # what one of them set aside is given back
+            time.sleep(0.5)
+            passed += Counter(map(put, range(2)))
+        assert set(map(put, range(10))) == {429}
+
+    assert passed[200] == limit
+    assert {replica.ok("GET", "/api/usage")["storageCalls"]["used"] for replica in replicas} == {limit}
