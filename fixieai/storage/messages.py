@@ -69,7 +69,8 @@ def append(transaction: Transaction, place: Place, new: NewMessage) -> Message:
     """Stores a message of a query as the next one of its session.
 
     Raises:
-        NotFound: the owner has no such query (its session may have been deleted), or another runs it.
+        NotFound: the owner has no such query (its session may have been deleted), it has ended, or
+            another runs it.
     """
     message_id = ids.new_id()
     fenced: Params = {"query_id": place.query_id, "executor_id": place.executor_id, "depth": new.depth}

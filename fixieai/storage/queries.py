@@ -85,12 +85,15 @@ def finish(
         "error_code": error_code,
         "now": timestamps.now(),
     }
-    if not transaction.execute(_SQL["finish"], params):
+    try:
+        stored = messages.append(transaction, place, answer)
+    except errors.NotFound:
         query = get(transaction, place.owner_id, place.query_id)
         if query is not None and query.status != "running":
-            raise errors.Conflict("This query has ended already.")
-        raise errors.NotFound("This query does not exist, or its session was deleted.")
-    return messages.append(transaction, place, answer)
+            raise errors.Conflict("This query has ended already.") from None
+        raise errors.NotFound("This query does not exist, or its session was deleted.") from None
+    transaction.execute(_SQL["finish"], params)
+    return stored
 
 
 def get(transaction: Transaction, owner_id: int, query_id: int) -> Query | None:

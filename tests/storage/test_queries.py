@@ -38,6 +38,25 @@ def test_a_query_ends_once(
     assert messages.page(transaction, ann, session.id, 1, 10) == [answer]
 
 
+@pytest.mark.parametrize("status", ["answered", "failed", "cancelled"])
+def test_nothing_is_added_to_a_query_that_has_ended(
+    transaction: Transaction, ann: int, status: queries.Ending
+) -> None:
+    """A write goes on when its caller is cancelled: where several run at once, it may come late."""
+    session = sessions.create(transaction, ann, "s")
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
+    place = Place(ann, query.session_id, query.id, "one")
+    queries.finish(transaction, place, status, _ANSWER)
+
+    with pytest.raises(errors.NotFound):
+        messages.append(transaction, place, NewMessage("ask_func", "20 1", name="roll"))
+
+    assert [message.type for message in messages.page(transaction, ann, session.id, 0, 10)] == [
+        "query",
+        "response",
+    ]
+
+
 def test_another_person_s_query_does_not_exist(transaction: Transaction, ann: int, bob: int) -> None:
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))

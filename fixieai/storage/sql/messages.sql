@@ -1,6 +1,7 @@
 -- name: append
 -- The next position is one look at the end of an index: no counter that every message would write too.
--- Whoever does not run the query (any more) adds nothing to it; while it is added to, nobody takes it.
+-- Whoever does not run the query (any more) adds nothing to it; while it is added to, nobody takes it. Nor
+-- is anything added behind its end.
 INSERT INTO messages (
     id, session_id, query_id, position, type, name, sender, text, embeds, model, created, depth
 )
@@ -9,7 +10,9 @@ SELECT
     (SELECT coalesce(max(position), 0) + 1 FROM messages WHERE session_id = :session_id),
     :type, :name, :sender, :text, :embeds, :model, :now, :depth
 FROM sessions JOIN queries ON queries.id = :query_id AND queries.session_id = sessions.id
-WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id AND queries.executor_id = :executor_id
+WHERE
+    sessions.id = :session_id AND sessions.owner_id = :owner_id AND queries.executor_id = :executor_id
+    AND queries.status = 'running'
 /* Postgres: FOR NO KEY UPDATE OF queries */
 RETURNING position;
 
