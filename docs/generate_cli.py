@@ -56,7 +56,7 @@ With `FIXIE_DEBUG=1` a command that fails shows its traceback. With `NO_COLOR=1`
 | `handle` | the agent's name on the platform: 1 to 64 letters, digits, hyphens, underscores |
 | `entry_point` | `module:attribute` of an agent, or of a function that answers; `main:agent` unless given |
 | `name`, `description`, `more_info_url` | what people read about it |
-| `owner` | an organisation whose agent it is; without it the agent is yours |
+| `owner` | an [organisation](registry.md#organisations) whose agent it is; without it the agent is yours |
 | `deployment_url` | where the agent is served by other means: `fixie deploy` sends no code then |
 | `public` | deprecated: `true` makes the agent public when it is deployed; `fixie publish` does so too |
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "query": Entry("fixieai.cli.session.converse:query", "Runs a single query and exit."),
     "session": Entry(f"{_SESSION}:session", "Session-related commands."),
     "agent": Entry(f"{_AGENT}:agent", "Agent-related commands."),
+    "organization": Entry("fixieai.cli.organization.commands:organization", "Organisation-related commands."),
     "auth": Entry("fixieai.cli.auth.commands:auth", "Authorizes `fixie` to access Fixie platform."),
     "user": Entry("fixieai.cli.auth.commands:user", "Displays information on the authenticated user."),
     "platform": Entry("fixieai.cli.platform.commands:platform", "Runs the platform on this machine."),

@@ -31,6 +31,12 @@ def hint(text: str, *, err: bool = False) -> None:
     click.secho(printable(text, err=err), dim=True, err=err)
 
 
+def confirm(question: str) -> None:
+    """Asks whoever sits at a terminal; a script has decided. Raises click.Abort: they said no."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        click.confirm(printable(question), abort=True, err=True)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints rows: aligned and cut to the width of a terminal, or separated by tabs and whole in a pipe."""
     if not is_terminal():

@@ -114,10 +114,12 @@ class AsyncSession(_Threaded[Session]):
     get_metadata = _threaded(Session.get_metadata)
     delete_session = _threaded(Session.delete_session)
     get_embeds = _threaded(Session.get_embeds)
+    add_embed = _threaded(Session.add_embed)
     get_messages = _threaded(Session.get_messages)
     get_messages_since_last_time = _threaded(Session.get_messages_since_last_time)
     add_message = _threaded(Session.add_message)
     query = _threaded(Session.query)
+    cancel_query = _threaded(Session.cancel_query)
 
     @property
     def session_id(self) -> str:
@@ -177,6 +179,13 @@ class AsyncFixieClient(_Threaded[FixieClient]):
     delete_agent_revision = _threaded(FixieClient.delete_agent_revision)
     renew_lease = _threaded(FixieClient.renew_lease)
     get_agent_logs = _threaded(FixieClient.get_agent_logs)
+    create_organization = _threaded(FixieClient.create_organization)
+    delete_organization = _threaded(FixieClient.delete_organization)
+    set_organization_member = _threaded(FixieClient.set_organization_member)
+    remove_organization_member = _threaded(FixieClient.remove_organization_member)
+    create_api_key = _threaded(FixieClient.create_api_key)
+    revoke_api_key = _threaded(FixieClient.revoke_api_key)
+    get_usage = _threaded(FixieClient.get_usage)
     post = _threaded(FixieClient.post)
 
     async def execute(self, document: Any, variable_values: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -190,6 +199,18 @@ class AsyncFixieClient(_Threaded[FixieClient]):
     def get_agent_revisions(self, handle: str) -> AsyncGenerator[dict[str, Any], None]:
         """As `FixieClient.get_agent_revisions`, for `async for`."""
         return self._each(lambda: self.sync.get_agent_revisions(handle))
+
+    def get_organizations(self) -> AsyncGenerator[dict[str, Any], None]:
+        """As `FixieClient.get_organizations`, for `async for`."""
+        return self._each(self.sync.get_organizations)
+
+    def get_organization_members(self, handle: str) -> AsyncGenerator[dict[str, Any], None]:
+        """As `FixieClient.get_organization_members`, for `async for`."""
+        return self._each(lambda: self.sync.get_organization_members(handle))
+
+    def get_api_keys(self) -> AsyncGenerator[dict[str, Any], None]:
+        """As `FixieClient.get_api_keys`, for `async for`."""
+        return self._each(self.sync.get_api_keys)
 
     def streaming_post(self, url: str, data: Any = None) -> AsyncGenerator[Any, None]:
         """As `FixieClient.streaming_post`, for `async for`."""

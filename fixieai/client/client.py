@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fixieai.client import agent as agents
+from fixieai.client.accounts import AccountConnection
 from fixieai.client.agent import Agent
+from fixieai.client.organizations import OrganizationConnection
 from fixieai.client.revisions import FixieEnvironment, RevisionConnection
 from fixieai.client.session import Session
 
@@ -20,7 +22,7 @@ __all__ = [
 ]
 
 
-class FixieClient(RevisionConnection):
+class FixieClient(RevisionConnection, OrganizationConnection, AccountConnection):
     """The platform's agents and sessions, as the user whose API key this is."""
 
     def clone(self) -> "FixieClient":

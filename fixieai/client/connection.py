@@ -12,7 +12,7 @@ import requests
 from fixieai import constants, credentials, errors
 from fixieai.client import failures
 from fixieai.client.graphql import GraphQLClient
-from fixieai.client.uploads import MultipartBody
+from fixieai.client.uploads import FileBody, MultipartBody
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -134,7 +134,7 @@ class PlatformConnection:
         """Posts JSON and gives the JSON of the answer (None for an empty one). Never repeated.
 
         Args:
-            data: what becomes JSON, or a `MultipartBody` to send as it is.
+            data: what becomes JSON, or a `MultipartBody` or `FileBody` to send as it is.
 
         Raises:
             FixieError: the platform refused or could not be reached; the class says which.
@@ -217,6 +217,8 @@ class PlatformConnection:
 def _content(data: Any) -> dict[str, Any]:
     if isinstance(data, MultipartBody):
         return {"data": data, "headers": {"Content-Type": data.content_type}}
+    if isinstance(data, FileBody):
+        return {"data": data.content, "headers": {"Content-Type": data.content_type}}
     return {"json": data}
 
 

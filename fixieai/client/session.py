@@ -1,10 +1,11 @@
 """A conversation with agents, kept by the platform."""
 
+import urllib.parse
 from collections.abc import Generator
-from typing import Any
+from typing import IO, Any
 
 from fixieai import errors
-from fixieai.client import connection, graphql
+from fixieai.client import connection, graphql, uploads
 
 _ADD_MESSAGE = """
 mutation SendSessionMessage($messageData: SendSessionMessageInput!) {
@@ -71,6 +72,23 @@ class Session:
         """The attachments, each `{"key", "embed": {"id", "contentType", "created", "url"}}`."""
         return list(self._client.get_all(f"{self._api_url}/embeds", "embeds"))
 
+    def add_embed(self, key: str, content: bytes | IO[bytes], content_type: str) -> dict[str, Any]:
+        """Attaches a file to the session, as in `get_embeds`; queries name it as `#key`.
+
+        Args:
+            key: 1 to 64 letters, digits or underscores.
+            content: at most 32 MiB; a file has to be opened for reading as bytes.
+            content_type: what it is, like `image/png`.
+
+        Raises:
+            UnprocessableContent: the key cannot be one.
+            Conflict: the key names something else in this session.
+            UnsupportedContent: the content type cannot be one.
+            ContentTooLarge: it is larger than that.
+        """
+        place = f"{self._api_url}/embeds?{urllib.parse.urlencode({'key': key})}"
+        return dict(self._client.post(place, uploads.FileBody(content, content_type)))
+
     def get_messages(self) -> list[dict[str, Any]]:
         """Every message in order: `id`, `text`, `type`, `sentBy`, `inReplyTo`, `timestamp`, `embeds`.
 
@@ -100,6 +118,14 @@ class Session:
         for line in self.streaming_query(text):
             if line["final"] or line["type"] != "response":
                 yield from self.get_messages_since_last_time()
+
+    def cancel_query(self) -> None:
+        """Ends the query that is being answered, whoever asked it; its answer says that it was cancelled.
+
+        Raises:
+            NotFound: no query is being answered.
+        """
+        self._client.post(f"{self._api_url}/cancel")
 
     def query(self, text: str) -> str:
         """Asks, waits, and gives the answer ("" when nothing came)."""

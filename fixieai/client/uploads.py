@@ -20,6 +20,14 @@ class Part:
     content_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A file that is all of a request's body: bytes, or a file to be read from where it stands to its end."""
+
+    content: bytes | IO[bytes]
+    content_type: str
+
+
 class MultipartBody:
     """`multipart/form-data`, for `requests` to read piece by piece; its length is known before.
 

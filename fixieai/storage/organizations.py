@@ -53,7 +53,7 @@ def get(transaction: Transaction, user_id: int, handle: str) -> Organization:
     """Raises NotFound: the user is a member of no such organisation."""
     row = transaction.row(_SQL["get"], {"user_id": user_id, "handle": handle})
     if row is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"You are a member of no organisation {handle!r}.")
     return Organization(*row)
 
 
@@ -98,7 +98,7 @@ def remove_member(transaction: Transaction, organization: Organization, username
     params: Params = {"organization_id": organization.id, "user_id": _user_id(transaction, username)}
     transaction.execute(_SQL["lock"], {"organization_id": organization.id})
     if not transaction.execute(_SQL["remove_member"], params):
-        raise errors.NotFound
+        raise errors.NotFound(f"{username!r} is no member of {organization.handle!r}.")
     _check_owner_is_left(transaction, organization)
 
 
@@ -129,7 +129,7 @@ def owner_id(transaction: Transaction, user_id: int, owner: str) -> int:
     """
     row = transaction.row(_SQL["owner_id"], {"user_id": user_id, "owner": owner})
     if row is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"{owner!r} is neither your name nor an organisation that you are a member of.")
     return int(row[0])
 
 

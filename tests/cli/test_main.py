@@ -102,6 +102,13 @@ def test_a_wrong_command_line_is_exit_code_2(fixie, arguments):
     [
         ("session",),
         ("session", "show", "x"),
+        ("session", "delete", "x"),
+        ("organization",),
+        ("organization", "create", "x"),
+        ("organization", "delete", "x"),
+        ("organization", "members", "list", "x"),
+        ("organization", "members", "add", "x", "ann"),
+        ("organization", "members", "remove", "x", "ann"),
         ("query", "hello"),
         ("console", "hello"),
         ("agent", "list"),

@@ -68,6 +68,41 @@ def test_a_session_that_is_not_there_is_an_error(platform_cli):
         assert "Error: " in platform_cli("session", command, "no-such-session", code=1).stderr
 
 
+def test_sessions_are_deleted_and_one_that_is_not_there_is_named(platform_cli):
+    handles = []
+    for _ in range(3):
+        platform_cli("console", "-a", "dice")
+        handles.append(_newest_session(platform_cli))
+    assert platform_cli("session", "delete", handles[0]).stdout == f"Deleted {handles[0]}\n"
+    done = platform_cli(
+        "session", "delete", "-f", "nö-such", handles[1], "..", handles[1], handles[2], code=1
+    )
+    assert done.stdout == f"Deleted {handles[1]}\nDeleted {handles[2]}\n"
+    for name in ("nö-such", ".."):
+        assert f"there is no session '{name}'. `fixie session list`" in done.stderr
+    left = platform_cli("session", "list", "--limit", "0").stdout
+    assert not any(handle in left for handle in handles)
+    platform_cli("session", "delete", code=2)
+
+
+def test_at_a_terminal_deleting_asks_before(platform_cli, at_terminal):
+    platform_cli("console", "-a", "dice")
+    handle = _newest_session(platform_cli)
+    for keys, code in (("n\r", 1), ("\r", 1), ("\x03", 130)):
+        with at_terminal("session", "delete", handle) as terminal:
+            terminal.wait_for(f"Delete the session {handle}, with its messages and attachments\\?")
+            terminal.type(keys)
+            assert terminal.process.wait(30) == code
+    assert _newest_session(platform_cli) == handle
+    with at_terminal("session", "delete", handle, "other") as terminal:
+        terminal.wait_for("Delete these 2 sessions")
+        terminal.type("y\r")
+        terminal.wait_for(f"Deleted {handle}")
+        assert terminal.process.wait(30) == 1
+    with at_terminal("session", "delete", "--force", handle) as terminal:
+        terminal.wait_for("there is no session")
+
+
 def test_a_conversation_reads_its_questions_from_a_pipe(platform_cli):
     done = platform_cli("console", "-a", "dice", "Roll 2d20", answers="\nRoll 2d6\n")
     assert len(re.findall(ROLLED, done.stdout)) == 2

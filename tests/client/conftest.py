@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fixieai import testing
 from fixieai.client.client import FixieClient
 
 
@@ -80,6 +81,14 @@ def scripted_platform() -> Iterator[ScriptedPlatform]:
         yield platform
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[dict[str, FixieClient]]:
+    """A running platform as its local user, Ann and Bob see it."""
+    with testing.platform() as running:
+        platforms = {"local": running, "ann": running.add_user("ann"), "bob": running.add_user("bob")}
+        yield {name: FixieClient(each.api_key, api_url=each.url) for name, each in platforms.items()}
 
 
 @pytest.fixture

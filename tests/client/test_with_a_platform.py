@@ -1,10 +1,14 @@
 """The client against a running platform: what it asks for is what is there."""
 
+import concurrent.futures
 import datetime as dt
+import io
+import threading
 from collections.abc import Iterator
 
 import anyio
 import pytest
+import requests
 
 import fixieai
 from fixieai import errors, testing
@@ -180,6 +184,46 @@ def test_a_conversation_can_be_read_in_pieces(user):
     session.delete_session()
     with pytest.raises(errors.NotFound):
         user.get_session(session.session_id)
+
+
+def test_a_file_is_attached_and_has_its_address(user):
+    session = user.create_session("echo")
+    made = session.add_embed("note", b"some text", "text/plain")
+    assert (made["key"], made["embed"]["contentType"], made["embed"]["size"]) == ("note", "text/plain", 9)
+    file = io.BytesIO(b"head, and the rest")
+    file.seek(6)
+    assert session.add_embed("rest", file, "text/plain")["embed"]["size"] == 12
+    assert [embed["key"] for embed in session.get_embeds()] == ["note", "rest"]
+    assert requests.get(session.get_embeds()[1]["embed"]["url"], timeout=30).text == "and the rest"
+    with pytest.raises(errors.UnprocessableContent, match="key"):
+        session.add_embed("not a key", b"", "text/plain")
+    with pytest.raises(errors.UnsupportedContent, match="Content-Type"):
+        session.add_embed("note2", b"", "text")
+    with pytest.raises(errors.Conflict):
+        session.add_embed("note", b"something else", "text/plain")
+
+
+def test_a_query_is_cancelled(running, user):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def stuck(query: fixieai.Message) -> str:
+        begun.set()
+        may_end.wait(30)
+        return "too late"
+
+    running.serve(fixieai.StandaloneAgent(stuck), "stuck")
+    session = user.create_session("stuck")
+    with pytest.raises(errors.NotFound, match="No query"):
+        session.cancel_query()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(lambda: list(session.clone().streaming_query("Go")))
+            assert begun.wait(30)
+            session.cancel_query()
+            last = asking.result(30)[-1]
+    finally:
+        may_end.set()
+    assert (last["final"], last["error"]["code"]) == (True, "cancelled")
 
 
 def test_graphql_is_run_as_the_user(user):

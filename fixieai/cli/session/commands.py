@@ -15,6 +15,7 @@ session = lazy.group(
         "new": Entry(f"{_CONVERSE}:new", "Creates a new session and opens it."),
         "open": Entry(f"{_CONVERSE}:open_session", "Opens a session."),
         "query": Entry(f"{_CONVERSE}:query", "Runs a single query and exit."),
+        "delete": Entry("fixieai.cli.session.deleting:delete", "Deletes sessions."),
     },
     default="list",
 )

@@ -1,0 +1,1 @@
+"""`fixie organization`: owners of agents that are not one person."""
