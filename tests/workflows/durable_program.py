@@ -3,7 +3,8 @@
     durable_program.py URL EXECUTOR_ID FOLDER [DEAD_EXECUTOR_ID ...]
 
 Each effect is a line in FOLDER/effects: its number and its key. As long as there is FOLDER/hold-N, effect
-N does not return; as long as there is FOLDER/pause-N, the workflow does not go on behind it.
+N does not return; as long as there is FOLDER/pause-N, the workflow does not go on behind it. Once the outcome
+of effect N is stored there is FOLDER/stored-N.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ async def five_effects(first: int) -> list[int]:
     outcomes = []
     for number in range(first, first + 5):
         outcomes.append(await engine.step(f"effect {number}", effect, number))
+        (PLACE / f"stored-{number}").touch()
         await gone(f"pause-{number}")
     return outcomes
 

@@ -54,8 +54,12 @@ def effects(folder: pathlib.Path) -> list[tuple[str, str]]:
 
 
 def wait_for_effects(folder: pathlib.Path, count: int, process: "subprocess.Popen[str]") -> None:
+    wait_until(lambda: len(effects(folder)) >= count, process)
+
+
+def wait_until(is_so: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
     until = time.monotonic() + SECONDS
-    while len(effects(folder)) < count:
+    while not is_so():
         assert time.monotonic() < until
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -88,8 +92,7 @@ def test_a_killed_process_repeats_the_effect_under_way_alone_and_with_its_key(
 def test_finished_steps_are_not_repeated(url: str, start: Start, tmp_path: pathlib.Path) -> None:
     (tmp_path / "pause-3").touch()
     first = start(url, "a")
-    wait_for_effects(tmp_path, 3, first)
-    time.sleep(0.5)  # until the outcome of the third is stored
+    wait_until((tmp_path / "stored-3").exists, first)
     first.kill()
     first.wait()
     (tmp_path / "pause-3").unlink()
