@@ -1,11 +1,13 @@
 """Which calls of OpenAI's API the proxy passes on, and as what.
 
-    POST chat/completions, completions, embeddings
+    POST chat/completions, completions, embeddings, responses
     POST engines/{model}/completions, .../embeddings      as the `openai` package below 1 sends them
          A model that is no more is replaced; a completion of one becomes a chat.
     GET  models, models/{model}
 
-Everything else would reach what others keep in the platform's account: files, threads, stored answers.
+Everything else would reach what others keep in the platform's account (files, threads, stored answers),
+or cost what no answer tells (pictures, speech, training). The same is refused within a call that is
+passed on: see `hosted_features`.
 """
 
 import asyncio
@@ -16,15 +18,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fixieai import errors
-from fixieai.llm import old_completions, providers, token_counts
-from fixieai.llm.event_relay import EventRelay
+from fixieai.llm import event_relay, hosted_features, old_completions, providers, responses, token_counts
+from fixieai.llm.event_relay import EventRelay, Told
 from fixieai.llm.providers import ModelId
 from fixieai.platform.usage import Tokens
 
-_POSTED = re.compile(r"(?:engines/(?P<engine>[^/]+)/)?(?P<path>chat/completions|completions|embeddings)")
+_POSTED = re.compile(
+    r"(?:engines/(?P<engine>[^/]+)/)?(?P<path>chat/completions|completions|embeddings|responses)"
+)
 _FETCHED = re.compile(r"models(?:/[\w.:@+-]+)?", re.ASCII)
 _EXPECTED_COMPLETION = 1_000
 _MOST_EXPECTED = 200_000
+_MOST = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 # What a reasoning model refuses. Only taken from calls that name a model which is no longer there.
 _NOT_FOR_REASONING = frozenset(
     ("temperature", "top_p", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "best_of")
@@ -36,6 +41,7 @@ _TOKENS_TO_THINK = 8_000
 class OpenAICall:
     """One call to pass on. `body` is None for GET; `hides_usage`: the caller did not ask for its usage.
 
+    `adds_reasoning`: nor for the reasoning, which no server keeps for the next call.
     `stop` is where a completion ends that is asked for as a chat; None for calls that are what they were.
     """
 
@@ -45,6 +51,7 @@ class OpenAICall:
     body: Mapping[str, Any] | None = None
     hides_usage: bool = False
     stop: tuple[str, ...] | None = None
+    adds_reasoning: bool = False
 
     async def content(self) -> bytes | None:
         """In a thread, for others go on meanwhile: it may be megabytes."""
@@ -53,7 +60,7 @@ class OpenAICall:
     def expected(self, size: int) -> Tokens:
         """What it may use; `size` is that of the body, in bytes."""
         body = self.body or {}
-        most = _count(body.get("max_completion_tokens")) or _count(body.get("max_tokens"))
+        most = next(filter(None, (_count(body.get(name)) for name in _MOST)), None)
         written = (
             0 if self.path == "embeddings" else (most or _EXPECTED_COMPLETION) * (_count(body.get("n")) or 1)
         )
@@ -62,6 +69,8 @@ class OpenAICall:
 
     def relay(self) -> EventRelay:
         """What a stream of events goes through on its way to the caller."""
+        if self.path == responses.PATH:
+            return responses.ResponseRelay()
         if self.stop is None:
             return EventRelay(hides_usage=self.hides_usage)
         return EventRelay(hides_usage=self.hides_usage, rewrite=old_completions.event_from_chat)
@@ -69,6 +78,22 @@ class OpenAICall:
     def answer(self, body: bytes) -> bytes:
         """A whole answer as the caller expects it."""
         return body if self.stop is None else old_completions.from_chat(body, self.stop)
+
+    def told(self, body: bytes) -> Told:
+        """What a whole answer tells of its cost."""
+        return responses.told(body) if self.path == responses.PATH else event_relay.told(body)
+
+    def refusal(self, status: int, body: bytes) -> bytes | None:
+        """One that says more than the server's; None where that says enough."""
+        return responses.explained(status, body) if self.path == responses.PATH else None
+
+    def plainer(self, refusal: bytes) -> "OpenAICall | None":
+        """Without what was added here and the server refuses; None where it refuses something else."""
+        if self.hides_usage and b"stream_options" in refusal:
+            return self.without_usage()
+        if self.adds_reasoning and b"encrypted_content" in refusal:
+            return replace(self, body=responses.without_reasoning(self.body or {}), adds_reasoning=False)
+        return None
 
     def without_usage(self) -> "OpenAICall":
         """The same for a server that does not know how to tell of usage in a stream."""
@@ -86,10 +111,11 @@ def posted(path: str, body: object) -> OpenAICall:
     Raises:
         NotFound: there is no such call here.
         UnprocessableContent: the body names no model.
+        NotServed: it asks for what an account that people share cannot give.
     """
     match = _POSTED.fullmatch(path)
-    if match is None:
-        raise _not_here(path)
+    if match is None or (match["engine"] and match["path"] == responses.PATH):
+        raise not_here(path)
     if not isinstance(body, dict):
         raise errors.UnprocessableContent("body: must be an object")
     name = body.get("model") or match["engine"]
@@ -99,21 +125,36 @@ def posted(path: str, body: object) -> OpenAICall:
         model = providers.parse_model_name(f"openai/{name}")
     except errors.ConfigurationError:
         raise errors.UnprocessableContent("model: is no name of a model") from None
-    call = OpenAICall("POST", match["path"], model.name, {**body, "model": model.model})
+    call = OpenAICall(
+        "POST", match["path"], model.name, _checked(match["path"], {**body, "model": model.model})
+    )
+    if call.path == responses.PATH and model.reasons:
+        call = _with_reasoning(call)
     return _counted(call if model.model == name else _as_the_model_takes_it(call, model))
 
 
 def fetched(path: str) -> OpenAICall:
     """A GET. Raises NotFound: there is no such call here."""
     if _FETCHED.fullmatch(path) is None:
-        raise _not_here(path)
+        raise not_here(path)
     return OpenAICall("GET", path)
+
+
+def _checked(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    if path == responses.PATH:
+        return hosted_features.checked_response(body)
+    return hosted_features.checked_chat(body) if path == "chat/completions" else body
+
+
+def _with_reasoning(call: OpenAICall) -> OpenAICall:
+    body = responses.with_reasoning(call.body or {})
+    return call if body is None else replace(call, body=body, adds_reasoning=True)
 
 
 def _counted(call: OpenAICall) -> OpenAICall:
     """A stream tells at its end what was used, when it is asked to."""
     body = call.body or {}
-    if not body.get("stream") or call.path == "embeddings":
+    if not body.get("stream") or call.path in ("embeddings", responses.PATH):
         return call
     options = body.get("stream_options")
     options = options if isinstance(options, dict) else {}
@@ -138,10 +179,12 @@ def _as_the_model_takes_it(call: OpenAICall, model: ModelId) -> OpenAICall:
             stop=tuple(text for text in texts if isinstance(text, str) and text),
         )
     if model.reasons:
-        most = _count(body.pop("max_tokens", None))
+        is_response = call.path == responses.PATH
+        most = _count(body.pop("max_output_tokens" if is_response else "max_tokens", None))
         body = {name: value for name, value in body.items() if name not in _NOT_FOR_REASONING}
         if most:
-            body["max_completion_tokens"] = most + _TOKENS_TO_THINK
+            limit = "max_output_tokens" if is_response else "max_completion_tokens"
+            body[limit] = most + _TOKENS_TO_THINK
     return replace(call, body=body)
 
 
@@ -149,7 +192,14 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1e9 else None
 
 
-def _not_here(path: str) -> errors.NotFound:
+def not_here(path: str) -> errors.NotFound:
+    """Why a call is not passed on."""
+    if path.startswith(("responses/", "conversations")):
+        return errors.NotFound(
+            "No answer and no conversation is kept here, for the account is shared: "
+            "send the whole conversation as `input` of `POST responses`."
+        )
     return errors.NotFound(
-        f"This proxy passes on chat/completions, completions, embeddings and models, not {path[:100]!r}."
+        "This proxy passes on chat/completions, completions, embeddings, responses and models, "
+        f"not {path[:100]!r}."
     )

@@ -9,11 +9,11 @@ import contextlib
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.llm.event_relay import EventRelay, usage_in
+from fixieai.llm.event_relay import EventRelay, Told
 from fixieai.llm.passthrough import Passthrough, Reply
 from fixieai.llm.providers import FEW_SHOT
 from fixieai.llm.settings import ModelSettings
@@ -130,13 +130,16 @@ class OpenAIProxy:
             stack.callback(bill.close)
         reply = await stack.enter_async_context(self._upstream.send(call.method, call.path, content))
         if reply.is_stream and reply.status < 400 and bill is not None:
-            bill.relay = call.relay()
-            return Answer(reply.status, reply.headers, _events(reply, bill.relay), stack.pop_all())
+            relay = call.relay()
+            bill.told = relay.told
+            return Answer(reply.status, reply.headers, _events(reply, relay), stack.pop_all())
         if reply.status >= 400:
             return await self._refused(reply, call, caller, stack)
         body = await reply.read(_LARGEST_ANSWER)
         if bill is not None:
-            bill.body = body
+            told = call.told(body)
+            bill.told = lambda: told
+            body = _ACCOUNT.sub(b"***", body) if told.has_failed else body
             await asyncio.shield(bill.close())
         return Answer(reply.status, reply.headers, call.answer(body), stack.pop_all())
 
@@ -159,10 +162,14 @@ class OpenAIProxy:
             error = errors.UpstreamError("OpenAI does not accept the key of this platform.")
             error.headers = _IN_VAIN
             raise error
-        if reply.status == 400 and call.hides_usage and b"stream_options" in body:
-            self._counts_streams = False
+        plainer = call.plainer(body) if reply.status == 400 else None
+        if plainer is not None:
+            if call.hides_usage and not plainer.hides_usage:
+                self._counts_streams = False
             await stack.aclose()
-            return await self.answer(caller, call.without_usage())
+            return await self.answer(caller, plainer)
+        if (explained := call.refusal(reply.status, body)) is not None:
+            return Answer(404, {"content-type": "application/json"}, explained, stack.pop_all())
         return Answer(reply.status, reply.headers, body, stack.pop_all())
 
 
@@ -182,8 +189,7 @@ class _Bill:
         self._admission = admission
         self._expected = expected
         self._budget = budget
-        self.body: bytes | None = None
-        self.relay: EventRelay | None = None
+        self.told: Callable[[], Told] | None = None
         self._closing: asyncio.Task[None] | None = None
 
     def close(self) -> asyncio.Task[None]:
@@ -196,27 +202,32 @@ class _Bill:
         return self._closing
 
     def _used(self) -> Tokens:
-        model, asked = self._expected.model, self._expected.prompt_tokens
-        if self.relay is not None:
-            usage, written = self.relay.usage, self.relay.events
-        elif self.body is not None:
-            usage, written = usage_in(self.body), len(self.body) // 4
-        else:
+        model, told = self._expected.model, self.told and self.told()
+        if not told or (told.usage is None and told.has_failed and not told.written):
             return Tokens(model, 0, 0)
+        usage = told.usage
         if usage is None:
-            return Tokens(model, asked, min(written, self._expected.completion_tokens))
-        return Tokens(model, _tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
+            written = min(told.written, self._expected.completion_tokens)
+            return Tokens(model, self._expected.prompt_tokens, written)
+        read = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
+        return Tokens(model, read, _tokens(usage.get("completion_tokens", usage.get("output_tokens"))))
 
 
 async def _events(reply: Reply, relay: EventRelay) -> AsyncIterator[bytes]:
     try:
         async for piece in reply.pieces(_LARGEST_ANSWER):
             if shown := relay.feed(piece):
-                yield shown
+                yield _shown(reply, relay, shown)
     except ValueError:
         raise errors.UpstreamError("OpenAI sent something that is no stream of events.") from None
     if rest := relay.finish():
-        yield rest
+        yield _shown(reply, relay, rest)
+
+
+def _shown(reply: Reply, relay: EventRelay, events: bytes) -> bytes:
+    """Errors within a stream name the account."""
+    events = reply.without_key(events)
+    return _ACCOUNT.sub(b"***", events) if relay.has_failed else events
 
 
 def _tokens(value: object) -> int:

@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fixieai.testing import embeddings
+from fixieai.testing import embeddings, response_shapes
 
 _WORD = re.compile(r"\s*\S+\s*")
 _SECONDS_TO_START = 10.0
@@ -166,10 +166,10 @@ class ModelServer:
             await asyncio.sleep(0)
 
     def _app(self) -> Starlette:
-        paths = ("/v1/chat/completions", "/v1/completions", "/v1/engines/{model}/completions")
+        names = ("chat/completions", "completions", "engines/{model}/completions", "responses")
         return Starlette(
             routes=[
-                *(Route(path, self._answer, methods=["POST"]) for path in paths),
+                *(Route(f"/v1/{name}", self._answer, methods=["POST"]) for name in names),
                 Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/v1/models", self._list_models),
                 Route("/v1/models/{model:path}", self._show_model),
@@ -220,10 +220,15 @@ async def _respond(reply: Reply, request: Request, body: dict[str, Any]) -> Resp
         case Hangs(text="") if not body.get("stream"):
             await _until_disconnected(request)
             return Response(status_code=499)
-    answer = _Answer(body, is_chat="chat" in request.url.path)
+    is_response = request.url.path == "/v1/responses"
+    asked = {**body, "stream_options": {"include_usage": True}} if is_response else body
+    answer = _Answer(asked, is_chat=is_response or "chat" in request.url.path)
     if body.get("stream"):
-        return StreamingResponse(answer.events(reply, request), media_type="text/event-stream")
-    whole = json.dumps(answer.whole(reply)).encode()
+        events = answer.events(reply, request)
+        shown = response_shapes.events_from_chat(events, body) if is_response else events
+        return StreamingResponse(shown, media_type="text/event-stream")
+    chat = answer.whole(reply)
+    whole = json.dumps(response_shapes.from_chat(chat, body) if is_response else chat).encode()
     if isinstance(reply, BreaksOff):
         return _half(whole, is_clean=reply.is_clean)
     return Response(whole, media_type="application/json")
