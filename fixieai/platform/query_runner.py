@@ -313,7 +313,9 @@ class QueryRunner:
 
         async def answer(journal: Journal) -> None:
             recorded = await journal.go_on(unfinished.id)
-            if unfinished.is_cancelled:
+            # Who cancelled it since it was taken did not find it here.
+            cancelled = await self._database.read(queries.cancelled, self._executor.id)
+            if unfinished.is_cancelled or unfinished.id in cancelled:
                 raise Cancelled
             if unfinished.attempts > _MOST_ATTEMPTS:
                 raise errors.FixieError(_TOO_OFTEN)

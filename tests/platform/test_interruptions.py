@@ -13,6 +13,7 @@ import requests
 
 from fixieai import testing
 from fixieai.platform import serving
+from fixieai.platform.app import open_platform
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Desk, Journal
 from fixieai.platform.runs import Failure, Run
@@ -98,6 +99,23 @@ async def database(tmp_path) -> AsyncIterator[Database]:
     opened = await connect(sqlite_url(tmp_path / "fixie.db"))
     yield opened
     await opened.close()
+
+
+async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancelled(tmp_path) -> None:
+    async with open_platform(Settings(home=tmp_path / "home")) as platform:
+        runner, database = platform.runner, platform.database
+        owner = (await database.write(users.ensure, "local")).id
+        session = await database.write(sessions.create, owner, "calm-blue-sea")
+        question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "gone", "local/a")
+        query = await database.write(queries.begin, owner, session.id, question)
+        (unfinished,) = await database.write(queries.take, platform.executor.id)
+
+        assert await runner.cancel(owner, session.id)
+        runner._take_up(unfinished)
+        while (ended := await database.read(queries.get, owner, query.id)).status == "running":
+            await asyncio.sleep(0.01)
+
+        assert ended.status == "cancelled"
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
