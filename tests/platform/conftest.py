@@ -6,33 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import requests
+from small_agents import make_dice
 
-import fixieai
 from fixieai import testing
 from fixieai.storage.database import Database, connect, sqlite_url
-
-DICE_SHOTS = """
-Q: Roll a d20
-Ask Func[roll]: 20 1
-Func[roll] says: 12
-A: You rolled a 12!
-
-Q: Roll 3d8
-Ask Func[roll]: 8 3
-Func[roll] says: 5 3 8
-A: You rolled 5, 3, and 8, for a total of 16.
-"""
-
-
-def make_dice() -> fixieai.CodeShotAgent:
-    agent = fixieai.CodeShotAgent("I roll virtual dice.", DICE_SHOTS)
-
-    @agent.register_func
-    def roll(query: fixieai.Message) -> str:
-        size, count = query.text.split()
-        return " ".join([size] * int(count))
-
-    return agent
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pathlib
 import random
 import sqlite3
 import stat
-import subprocess
 import tarfile
 import threading
 import uuid
@@ -20,6 +19,7 @@ import psycopg
 import pytest
 import requests
 from postgres_server import PostgresServer, binaries
+from small_disks import needs_root, small_disk
 
 import fixieai
 from fixieai import errors, testing
@@ -312,7 +312,7 @@ def test_a_damaged_database_is_found(tmp_path: pathlib.Path) -> None:
     assert "damaged" in report.notes[0]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@needs_root
 @pytest.mark.parametrize("size", ["40k", "400k"])
 def test_a_full_disk_is_told_and_nothing_is_left_there(tmp_path: pathlib.Path, size: str) -> None:
     """Where there is no room for the copy of the database, or for what follows it."""
@@ -321,17 +321,11 @@ def test_a_full_disk_is_told_and_nothing_is_left_there(tmp_path: pathlib.Path, s
         serve(platform)
         ask(platform, b"x" * 300_000)
         disk = tmp_path / "disk"
-        disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
-        if subprocess.run(mount, check=False, capture_output=True).returncode:
-            pytest.skip("cannot mount here")
-        try:
+        with small_disk(disk, f"size={size}"):
             with pytest.raises(errors.StorageFull, match=str(disk)):
                 back_up(settings, disk / "fixie.backup")
             assert list(disk.iterdir()) == []
             platform.call("GET", "/api/sessions")
-        finally:
-            subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_an_older_database_is_kept_before_it_is_brought_up_to_date(

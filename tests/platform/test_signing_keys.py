@@ -5,8 +5,8 @@ import pathlib
 import time
 
 import pytest
+from small_agents import make_greeter
 
-import fixieai
 from fixieai import errors, testing
 from fixieai.agents import jwks
 from fixieai.platform import signing_keys
@@ -104,26 +104,13 @@ def test_a_file_of_an_older_version_is_read(tmp_path: pathlib.Path) -> None:
     assert is_good(load(tmp_path, clock), token, is_short_lived=True)
 
 
-def greeter() -> fixieai.CodeShotAgent:
-    """Each question needs a call of a func, with a token that the agent verifies."""
-    agent = fixieai.CodeShotAgent(
-        "I greet.", "Q: Hi\nAsk Func[greet]: now\nFunc[greet] says: Hello!\nA: Hello!"
-    )
-
-    @agent.register_func
-    def greet(query: fixieai.Message) -> str:
-        return "Hello!"
-
-    return agent
-
-
 def test_no_question_fails_while_keys_change(monkeypatch: pytest.MonkeyPatch) -> None:
     # All that takes minutes takes seconds here, and so in the agent.
     monkeypatch.setattr(signing_keys, "PUBLISHED_SECONDS", 1)
     monkeypatch.setattr(jwks, "FRESH_SECONDS", 1.0)
     monkeypatch.setattr(jwks, "COOL_DOWN_SECONDS", 0.1)
     with testing.platform() as platform:
-        platform.serve(greeter(), "greeter")
+        platform.serve(make_greeter(), "greeter")
         asked, published = 0, set[str]()
         ends = time.monotonic() + 3
         while time.monotonic() < ends:

@@ -2,15 +2,13 @@
 
 import base64
 import contextlib
-import os
 import pathlib
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import Any
 
+import platform_programs
 import requests
 from free_ports import free_port
 
@@ -84,23 +82,12 @@ class Process(Reached):
     def __init__(self, home: pathlib.Path, variables: dict[str, str], port: int = 0) -> None:
         self.port = port or free_port()
         super().__init__(home, f"http://127.0.0.1:{self.port}")
-        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(home)]
         self._log = home.parent.with_name(f"{home.name}-{self.port}-{time.monotonic_ns()}.log")
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--port", str(self.port)], stdout=log, stderr=log, env={**os.environ, **variables}
-            )
+        self.process = platform_programs.start(home, self.port, self._log, variables)
 
     def wait(self) -> None:
         """Until it answers."""
-        until = time.monotonic() + _SECONDS
-        while True:
-            with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/healthz", timeout=_SECONDS).ok:
-                    return
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < until, self.log()
-            time.sleep(0.02)
+        platform_programs.wait_for(self.process, self.url, self._log)
 
     def log(self) -> str:
         return self._log.read_text("utf-8")

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from small_agents import DICE_SHOTS
+
 from fixieai.llm.few_shot_model import next_step
 from fixieai.protocol import few_shots
 from fixieai.protocol.transcript import FewShot, Line, LineKind, Transcript
@@ -19,17 +21,7 @@ def read_agent(text: str) -> tuple[FewShot, ...]:
     return tuple(few_shots.parse(shot) for shot in re.split(r"\n\n(?=Q:)", text.strip()))
 
 
-DICE = read_agent("""
-Q: Roll a d20
-Ask Func[roll]: 20 1
-Func[roll] says: 12
-A: You rolled a 12!
-
-Q: Roll 3d8
-Ask Func[roll]: 8 3
-Func[roll] says: 5 3 8
-A: You rolled 5, 3, and 8, for a total of 16.
-""")
+DICE = read_agent(DICE_SHOTS)
 STOCK = read_agent("""
 Q: What's the price of GOOG?
 Ask Func[stock]: GOOG

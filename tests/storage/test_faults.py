@@ -7,29 +7,15 @@ import os
 import pathlib
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 
 import pytest
+from small_disks import mounted, needs_root, small_disk
 
 from fixieai import errors
 from fixieai.storage import sqlite_connection, user_storage, users
 from fixieai.storage.database import connect, sqlite_url
 
 _ALL_KEYS = ("", "\U0010ffff")
-_is_root = os.name == "posix" and os.geteuid() == 0
-
-
-@contextlib.contextmanager
-def _mounted(target: pathlib.Path, *arguments: str) -> Iterator[None]:
-    """Skips where this process may not mount."""
-    target.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", *arguments, str(target)], check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(target)], check=True)
 
 
 async def _with_values(file: pathlib.Path, count: int, length: int = 500) -> int:
@@ -42,10 +28,10 @@ async def _with_values(file: pathlib.Path, count: int, length: int = 500) -> int
     return owner_id
 
 
-@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+@needs_root
 async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing(tmp_path: pathlib.Path) -> None:
     home = tmp_path / "disk"
-    with _mounted(home, "-t", "tmpfs", "-o", "size=3m", "tmpfs"):
+    with small_disk(home, "size=3m"):
         database = await connect(sqlite_url(home / "fixie.db"))
         owner_id = (await database.write(users.ensure, "ann")).id
 
@@ -74,10 +60,10 @@ async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing(tmp_path:
         await database.close()
 
 
-@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+@needs_root
 async def test_after_room_was_made_writing_goes_on(tmp_path: pathlib.Path) -> None:
     home = tmp_path / "disk"
-    with _mounted(home, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
+    with small_disk(home, "size=2m"):
         database = await connect(sqlite_url(home / "fixie.db"))
         owner_id = (await database.write(users.ensure, "ann")).id
         with contextlib.suppress(OSError):
@@ -89,11 +75,11 @@ async def test_after_room_was_made_writing_goes_on(tmp_path: pathlib.Path) -> No
         await database.close()
 
 
-@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+@needs_root
 @pytest.mark.parametrize("existing", [True, False])
 async def test_a_start_on_a_full_disk_says_so(tmp_path: pathlib.Path, existing: bool) -> None:
     home = tmp_path / "disk"
-    with _mounted(home, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+    with small_disk(home, "size=1m"):
         if existing:
             await _with_values(home / "fixie.db", 1)
         with contextlib.suppress(OSError):
@@ -102,14 +88,14 @@ async def test_a_start_on_a_full_disk_says_so(tmp_path: pathlib.Path, existing: 
             await connect(sqlite_url(home / "fixie.db"))
 
 
-@pytest.mark.skipif(not _is_root, reason="as root, only a read-only mount keeps one from writing")
+@needs_root  # whom only a read-only mount keeps from writing
 @pytest.mark.parametrize("existing", [True, False])
 async def test_a_read_only_folder_is_named(tmp_path: pathlib.Path, existing: bool) -> None:
     home = tmp_path / "home"
     home.mkdir()
     if existing:
         await _with_values(home / "fixie.db", 1)
-    with _mounted(home, "--bind", str(home)):
+    with mounted(home, "--bind", str(home)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(home)], check=True)
         with pytest.raises(errors.ConfigurationError, match=r"home/fixie\.db.*writable.*FIXIE_HOME"):
             await connect(sqlite_url(home / "fixie.db"))

@@ -1,30 +1,12 @@
 """A disk that is full in the middle of queries: what they cannot store is stored once there is room."""
 
 import contextlib
-import os
 import pathlib
-import subprocess
-from collections.abc import Iterator
 
-import pytest
 from scripted_world import EFFECTS, lines
+from small_disks import needs_root, small_disk
 
-_is_root = os.name == "posix" and os.geteuid() == 0
 _MIB = 1024 * 1024
-
-
-@contextlib.contextmanager
-def small_disk(target: pathlib.Path) -> Iterator[None]:
-    """Skips where this process may not mount."""
-    target.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", str(target)]
-    done = subprocess.run(command, check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(target)], check=True)
 
 
 def fill(file: pathlib.Path) -> None:
@@ -33,9 +15,9 @@ def fill(file: pathlib.Path) -> None:
             filling.write(b"x" * 4096)
 
 
-@pytest.mark.skipif(not _is_root, reason="mounting a small disk needs root")
+@needs_root
 def test_queries_go_on_by_themselves_when_there_is_room_again(world, tmp_path) -> None:
-    with small_disk(tmp_path / "disk"):
+    with small_disk(tmp_path / "disk", "size=16m,mode=700"):
         platform = world.platform(tmp_path / "disk")
         world.register(platform, "go")
         before = platform.session("go")

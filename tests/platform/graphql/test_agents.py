@@ -89,6 +89,19 @@ def packed(files: dict[str, str]) -> bytes:
     return content.getvalue()
 
 
+def upload(graphql, package: bytes):
+    """As a new revision of `packed`."""
+    variables = {
+        "handle": "packed",
+        "makeCurrent": True,
+        "metadata": [],
+        "externalDeployment": None,
+        "managedDeployment": {"environment": "PYTHON", "codePackage": None},
+        "reindexCorpora": False,
+    }
+    return graphql.upload(REVISE, variables, {"0": ("variables.managedDeployment.codePackage", package)})
+
+
 def get(graphql, agent_id: str) -> dict:
     return graphql(GET, agentId=agent_id).data["agentById"]
 
@@ -213,18 +226,7 @@ def test_a_revision_has_one_deployment(graphql, agent_url: str) -> None:
 def test_a_package_of_code_becomes_an_agent_that_answers(graphql) -> None:
     graphql(CREATE, handle="packed", description="")
 
-    answer = graphql.upload(
-        REVISE,
-        {
-            "handle": "packed",
-            "makeCurrent": True,
-            "metadata": [],
-            "externalDeployment": None,
-            "managedDeployment": {"environment": "PYTHON", "codePackage": None},
-            "reindexCorpora": False,
-        },
-        {"0": ("variables.managedDeployment.codePackage", packed(PROGRAM))},
-    )
+    answer = upload(graphql, packed(PROGRAM))
 
     revision_id = answer.data["createAgentRevision"]["revision"]["id"]
     agent = get(graphql, "packed")
@@ -242,18 +244,8 @@ def test_a_package_of_code_becomes_an_agent_that_answers(graphql) -> None:
 
 def test_a_package_that_is_none_is_refused_with_its_reason(graphql) -> None:
     graphql(CREATE, handle="packed", description="")
-    variables = {
-        "handle": "packed",
-        "makeCurrent": True,
-        "metadata": [],
-        "externalDeployment": None,
-        "managedDeployment": {"environment": "PYTHON", "codePackage": None},
-        "reindexCorpora": False,
-    }
 
-    answer = graphql.upload(
-        REVISE, variables, {"0": ("variables.managedDeployment.codePackage", b"not a tar" * 200_000)}
-    )
+    answer = upload(graphql, b"not a tar" * 200_000)
 
     assert answer.content["data"] == {"createAgentRevision": None}
     assert answer.codes[0] in ("wrong_shape", "bad_request", "unavailable")

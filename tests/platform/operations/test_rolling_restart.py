@@ -7,12 +7,12 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+import platform_programs
 import pytest
 import requests
 from free_ports import free_port
@@ -35,14 +35,7 @@ class _Replica:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(self.home)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--port", str(self.port)],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self._variables},
-            )
+        self._process = platform_programs.start(self.home, self.port, self._log, self._variables)
 
     def stop(self) -> int:
         self.signal()

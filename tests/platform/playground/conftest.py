@@ -15,6 +15,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
+from small_agents import make_dice
 
 import fixieai
 from fixieai import testing
@@ -33,34 +34,12 @@ return [...document.querySelectorAll(arguments[0])]
   .filter(Boolean);
 """
 SECONDS = 15
-DICE = """
-Q: Roll a d20
-Ask Func[roll]: 20 1
-Func[roll] says: 12
-A: You rolled a 12!
-
-Q: Roll 3d8
-Ask Func[roll]: 8 3
-Func[roll] says: 5 3 8
-A: You rolled 5, 3, and 8, for a total of 16.
-"""
 CROUPIER = """
 Q: Throw for me
 Ask Agent[dice]: Roll a d20
 Agent[dice] says: You rolled a 12!
 A: The dice say: You rolled a 12!
 """
-
-
-def dice() -> fixieai.CodeShotAgent:
-    agent = fixieai.CodeShotAgent("I roll virtual dice.", DICE)
-
-    @agent.register_func
-    def roll(query: fixieai.Message) -> str:
-        size, count = query.text.split()
-        return " ".join([size] * int(count))
-
-    return agent
 
 
 class Teller:
@@ -104,7 +83,7 @@ def platform(home: pathlib.Path, teller: Teller) -> Iterator[testing.Platform]:
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(serving.background(Settings(home=home, port=0, models=models)))
         platform = testing.Platform(running.url, serving.local_key(home), stack)
-        platform.serve(dice(), "dice")
+        platform.serve(make_dice(), "dice")
         platform.serve(fixieai.CodeShotAgent("I throw dice.", CROUPIER), "croupier")
         platform.serve(teller.agent(), "teller")
         platform.call("PUT", "/api/agents/local/absent", {"url": None})

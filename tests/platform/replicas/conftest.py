@@ -2,16 +2,13 @@
 
 import base64
 import contextlib
-import os
 import pathlib
 import signal
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import platform_programs
 import pytest
 import requests
 from free_ports import free_port
@@ -27,33 +24,20 @@ class Replica:
 
     def __init__(self, home: pathlib.Path, variables: dict[str, str]) -> None:
         self.home, self.variables = home, variables
+        self._log = home.with_suffix(".log")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "fixieai.cli.main", "platform", "serve", "--home", str(self.home)]
-        with self.home.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--port", str(self.port)],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.variables},
-            )
+        self.process = platform_programs.start(self.home, self.port, self._log, self.variables)
 
     def wait(self) -> None:
         """Until it answers."""
-        until = time.monotonic() + _SECONDS
-        while True:
-            with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/healthz", timeout=_SECONDS).ok:
-                    return
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < until, self.log()
-            time.sleep(0.05)
+        platform_programs.wait_for(self.process, self.url, self._log)
 
     def log(self) -> str:
-        return self.home.with_suffix(".log").read_text("utf-8")
+        return self._log.read_text("utf-8")
 
     def close(self, number: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:

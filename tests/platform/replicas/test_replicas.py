@@ -16,6 +16,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from small_agents import make_greeter
 
 import fixieai
 from fixieai import testing
@@ -30,19 +31,6 @@ def say(query: fixieai.Message) -> str:
 agent = fixieai.StandaloneAgent(say, sample_queries=["Say"])
 """
 _PASSWORD = "correct horse battery staple"
-
-
-def make_greeter() -> fixieai.CodeShotAgent:
-    """Each question needs a call of a func, with a token that the agent verifies."""
-    agent = fixieai.CodeShotAgent(
-        "I greet.", "Q: Hi\nAsk Func[greet]: now\nFunc[greet] says: Hello!\nA: Hello!"
-    )
-
-    @agent.register_func
-    def greet(query: fixieai.Message) -> str:
-        return "Hello!"
-
-    return agent
 
 
 def make_counter() -> fixieai.StandaloneAgent:
