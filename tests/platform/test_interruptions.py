@@ -112,10 +112,9 @@ async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancell
 
         assert await runner.cancel(owner, session.id)
         runner._take_up(unfinished)
-        while (ended := await database.read(queries.get, owner, query.id)).status == "running":
-            await asyncio.sleep(0.01)
+        await asyncio.wait(runner._tasks)
 
-        assert ended.status == "cancelled"
+        assert (await database.read(queries.get, owner, query.id)).status == "cancelled"
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
