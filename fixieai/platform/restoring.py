@@ -65,7 +65,9 @@ class _Restoring:
     async def read(self, source: pathlib.Path) -> Summary:
         with _explained(source), tarfile.open(source, "r|") as tar:
             for member in tar:
-                content = tar.extractfile(member) if member.isfile() else None
+                # Not `isfile`: a few bytes that are sparse may stand for any number of zeros.
+                is_plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.sparse is None
+                content = tar.extractfile(member) if is_plain else None
                 if content is None or self._manifest:
                     raise _no_backup(source)
                 await self._take(member.name, content)
@@ -122,7 +124,7 @@ def _put_database(settings: Settings, unfinished: pathlib.Path, summary: Summary
 def _explained(source: pathlib.Path) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (tarfile.TarError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
         raise _no_backup(source) from error
 
 

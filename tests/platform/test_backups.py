@@ -234,6 +234,7 @@ def _member(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"") -> t
         _member("blobs/embeds/ab/" + "c" * 62, content=b"not of that hash"),
         _member("manifest.json", content=b'{"format": 2}'),
         _member("manifest.json", content=b"[]"),
+        _member("manifest.json", content=b"[" * 900_000),
         _member("manifest.json", content=b'{"format": 1, "files": {}, "blobs": {}}'),
     ],
     ids=lambda each: each.name if isinstance(each, tarfile.TarInfo) else "",
@@ -245,6 +246,21 @@ def test_a_file_of_somebody_else_writes_nowhere(
     with tarfile.open(fileobj=made, mode="w") as tar:
         tar.addfile(member, io.BytesIO(content))
     assert "backup" in refused(tmp_path, made.getvalue())
+
+
+def test_a_file_does_not_claim_to_hold_more_than_it_does(tmp_path: pathlib.Path) -> None:
+    """A sparse member of a few bytes may stand for any number of zeros, which would be read at once."""
+    size = 1024 * 1024
+    content_hash = hashlib.sha256(bytes(size)).hexdigest()
+    member = tarfile.TarInfo(f"blobs/embeds/{content_hash[:2]}/{content_hash[2:]}")
+    member.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (size, 0)  # where nothing stands, and no more of it
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+
+    assert "is not a backup" in refused(tmp_path, bytes(header) + bytes(10_240))
 
 
 def test_missing_bytes_are_named_and_the_rest_is_kept(
