@@ -96,6 +96,8 @@ class Deployments:
         deployment = Deployment(revision_id, agent_id, package_hash, environment)
         self._retired.discard(revision_id)
         self._unneeded.discard(deployment)
+        # It is about to be current: until others say so, that they do not says nothing.
+        self._wanted.discard(revision_id)
         deployed = self._deployed.get(deployment)
         if deployed is None or deployed.failed_at is not None:
             deployed = self._begin(deployment)

@@ -66,6 +66,20 @@ async def test_what_is_started_to_become_current_is_left_alone(host) -> None:
     assert hosted.processes
 
 
+async def test_what_was_replaced_and_is_started_to_become_current_again_is_left_alone(host) -> None:
+    hosted = host()
+    package_hash = await hosted.store(main())
+    await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
+    hosted.deployments.catch_up({1: "local/agent"})
+    hosted.deployments.catch_up({})
+    await becomes_true(lambda: not hosted.processes)
+
+    url = await hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
+    hosted.deployments.catch_up({})
+    await asyncio.sleep(1.5)
+    assert (await get(url)).text == "ok"
+
+
 async def test_a_revision_that_is_current_again_while_it_is_being_stopped_runs(host) -> None:
     hosted = host(grace=2.0)
     package_hash = await hosted.store(main("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"))
