@@ -1,6 +1,7 @@
 """Fixtures for every test: asyncio as the async backend, and an environment that holds nothing of ours."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -11,6 +12,11 @@ pytest_plugins = ["postgres_server"]
 for _name in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(_name, None)
     os.environ.pop(_name.upper(), None)
+
+# Processes that tests start inherit what is ignored, as whoever runs them in the background may have it.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL if _number == signal.SIGHUP else signal.default_int_handler)
 
 _DAY_SECONDS = 86_400
 
