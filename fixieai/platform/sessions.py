@@ -124,9 +124,13 @@ class Sessions:
             session = sessions.draft(session_handles.new(), program.agent_id if program else None)
         kept = await self._embeds.keep(caller.user_id, session.id, message, is_persons=True)
         question = dataclasses.replace(kept.message, text=text)
-        return self._runner.start(
-            Query(caller, session, program, kept.message, question, is_new, attached=kept.new)
-        )
+        query = Query(caller, session, program, kept.message, question, is_new, attached=kept.new)
+        try:
+            return self._runner.start(query)
+        except errors.FixieError:
+            if kept.new:
+                await self._embeds.let_go(list(kept.new.values()))
+            raise
 
     async def _addressed(self, caller: Caller, text: str) -> tuple[Program | None, str]:
         """A bare `@word` that is no agent is just text."""

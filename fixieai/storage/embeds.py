@@ -15,8 +15,8 @@ from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("embeds")
 BYTES = removals.StoredBytes("embeds", _SQL["unused"], _SQL["is_needed"], _SQL["end_holds"])
-# Longer than a query may take: who holds bytes refers to them by then, or never will.
-_HOLD_SECONDS = 900
+# Longer than a query may wait for its turn and take: who holds bytes refers to them by then, or never will.
+_HOLD_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def of_sessions(
 
 
 def hold(transaction: Transaction, embed_id: int, content_hash: str) -> None:
-    """Keeps bytes that are about to be stored for an embed of this id, for 15 minutes.
+    """Keeps bytes that are about to be stored for an embed of this id, for a day.
 
     Raises:
         BeingRemoved: a moment later they can be.

@@ -20,7 +20,11 @@ import fixieai
 from fixieai import errors, testing
 from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
-from fixieai.platform.settings import DailyLimits, Settings
+from fixieai.platform.app import open_platform
+from fixieai.platform.settings import DailyLimits, QueryLimits, Settings
+from fixieai.protocol.embeds import Embed
+from fixieai.protocol.messages import Message
+from fixieai.storage import embeds
 from fixieai.storage.blobs import open_blobs
 
 CONTENT = b"kept elsewhere"
@@ -136,3 +140,23 @@ def test_bytes_of_a_question_that_was_refused_are_not_kept(tmp_path: pathlib.Pat
         while file.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not file.exists()
+
+
+async def test_bytes_of_a_question_for_which_there_is_no_place_are_not_kept(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "blobs" / "embeds" / HASH[:2] / HASH[2:]
+    uri = f"data:text/plain;base64,{base64.b64encode(CONTENT).decode()}"
+    question = Message("Read #report", {"report": Embed("text/plain", uri)})
+    limits = QueryLimits(waiting_per_session=-1)
+    async with open_platform(Settings(home=tmp_path, limits=limits)) as platform:
+        local = await platform.auth.authenticate(serving.local_key(tmp_path))
+        session = await platform.sessions.create(local, None)
+        with pytest.raises(errors.Conflict, match="wait"):
+            await platform.sessions.ask(local, "None", session.handle, question)
+
+        assert not file.exists()
+
+
+def test_bytes_are_held_for_longer_than_their_question_waits_for_its_turn_and_is_answered() -> None:
+    limits = QueryLimits()
+
+    assert (limits.waiting_per_session + 1) * limits.query_seconds < embeds._HOLD_SECONDS

@@ -108,7 +108,7 @@ def test_bytes_are_needed_while_somebody_is_about_to_use_them(
     embeds.BYTES.end_removal(transaction, HASH)
     assert not embeds.BYTES.begin_removal(transaction, HASH)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 901)
+    monkeypatch.setattr(time, "time", lambda: now + embeds._HOLD_SECONDS + 1)
     assert embeds.BYTES.perhaps_unused(transaction, 10) == [HASH]
     assert embeds.BYTES.begin_removal(transaction, HASH)
     embeds.BYTES.end_removal(transaction, HASH)
