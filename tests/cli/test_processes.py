@@ -24,6 +24,14 @@ def _processes_of(folder: pathlib.Path) -> list[psutil.Process]:
     return found
 
 
+def _ended(folder: pathlib.Path) -> bool:
+    """Whether all of them end."""
+    until = time.monotonic() + 60
+    while _processes_of(folder) and time.monotonic() < until:
+        time.sleep(0.1)
+    return not _processes_of(folder)
+
+
 @pytest.fixture
 def machine(fixie):
     """A machine with nothing on it. `TMPDIR` is a folder to look into."""
@@ -86,13 +94,18 @@ def test_the_demo_goes_on_with_what_is_typed(machine):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_a_demo_that_is_stopped_leaves_no_process_behind(machine, tmp_path, number):
     demo = machine.start("demo")
-    time.sleep({signal.SIGKILL: 2.5, signal.SIGINT: 1.2}.get(number, 2.0))
+    demo.wait_for("@local/game_master")
     code = demo.stop(number)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
-    until = time.monotonic() + 20
-    while _processes_of(tmp_path) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert _processes_of(tmp_path) == []
+    assert _ended(tmp_path)
     if number != signal.SIGKILL:
         assert list((machine.folder / "tmp").iterdir()) == []
         assert "Traceback" not in demo.output()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8, 1.2, 1.6])
+def test_a_demo_that_is_stopped_while_it_starts_leaves_no_process_behind(machine, tmp_path, seconds):
+    demo = machine.start("demo")
+    time.sleep(seconds)
+    demo.stop(signal.SIGINT)
+    assert _ended(tmp_path)
