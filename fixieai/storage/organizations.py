@@ -38,10 +38,10 @@ def create(transaction: Transaction, user_id: int, handle: str, name: str | None
     """A new organisation, with the user as its owner.
 
     Raises:
-        Conflict: a user or an organisation has that name.
+        Conflict: a user or an organisation has that name, or the user was removed.
     """
     now = timestamps.now()
-    params: Params = {"id": ids.new_id(), "handle": handle, "name": name, "now": now}
+    params: Params = {"id": ids.new_id(), "handle": handle, "name": name, "now": now, "user_id": user_id}
     if not transaction.execute(_SQL["insert"], params):
         raise errors.Conflict(f"The name {handle!r} is taken.")
     params = {"organization_id": params["id"], "user_id": user_id, "role": OWNER, "now": now}

@@ -1,5 +1,7 @@
 -- name: insert
-INSERT INTO users (id, username, kind, name, created) VALUES (:id, :handle, 'organization', :name, :now)
+INSERT INTO users (id, username, kind, name, created)
+SELECT :id, :handle, 'organization', :name, :now
+WHERE EXISTS (SELECT 1 FROM users WHERE id = :user_id AND removed IS NULL)
 ON CONFLICT (username) DO NOTHING;
 
 -- name: get
@@ -50,6 +52,6 @@ DELETE FROM organization_members WHERE organization_id = :organization_id;
 
 -- name: owner_id
 SELECT id FROM users
-WHERE username = :owner AND (id = :user_id OR EXISTS (
+WHERE username = :owner AND removed IS NULL AND (id = :user_id OR EXISTS (
     SELECT 1 FROM organization_members WHERE organization_id = users.id AND user_id = :user_id
 ));

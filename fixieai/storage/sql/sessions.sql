@@ -1,6 +1,8 @@
 -- name: insert
+-- Whoever was removed begins none.
 INSERT INTO sessions (id, owner_id, handle, frontend_agent_id, created, modified)
-VALUES (:id, :owner_id, :handle, :frontend_agent_id, :now, :now)
+SELECT :id, users.id, :handle, :frontend_agent_id, :now, :now
+FROM users WHERE users.id = :owner_id AND removed IS NULL
 ON CONFLICT (owner_id, handle) DO NOTHING;
 
 -- name: get

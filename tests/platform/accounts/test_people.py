@@ -1,14 +1,25 @@
 """People of a platform: added, kept apart, removed."""
 
 import concurrent.futures
+import contextlib
+import http.server
+import pathlib
 import threading
+from collections.abc import Iterator
 
 import pytest
 import requests
 from account_requests import PASSWORD, accept, bearer, post
 
 import fixieai
-from fixieai import testing
+from fixieai import errors, testing
+from fixieai.platform import serving
+from fixieai.platform.app import open_platform
+from fixieai.platform.auth import Caller
+from fixieai.platform.settings import Settings
+from fixieai.protocol.messages import Message
+from fixieai.storage import users
+from fixieai.storage.agents import AgentChanges
 
 
 def test_who_is_added_uses_everything_under_their_own_name(own: testing.Platform) -> None:
@@ -154,6 +165,79 @@ def test_who_is_removed_in_the_middle_of_an_answer(own: testing.Platform) -> Non
     assert ended.status_code < 500 or ended.json()["error"]["code"] != "internal_error"
     assert requests.get(f"{own.url}/api/user", headers=bearer(otto.api_key), timeout=30).status_code == 403
     assert own.call("GET", "/healthz")["status"] == "ok"
+
+
+@contextlib.contextmanager
+def _slow_handshakes(asked: threading.Event, goes_on: threading.Event) -> Iterator[str]:
+    """An agent that says what it is when it may."""
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            goes_on.wait(30)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"type: standalone")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+_CREATE = """mutation ($url: String!) {
+    createAgent(agentData: {handle: "late", description: "", funcUrl: $url, published: true}) {
+        agent { agentId }
+    }
+}"""
+
+
+@pytest.mark.parametrize("way", ["graphql", "rest"])
+def test_nothing_comes_to_be_of_who_is_removed_meanwhile(
+    own: testing.Platform, ann: testing.Platform, way: str
+) -> None:
+    name = f"quinn-{way}"
+    quinn = own.add_user(name)
+    asked, goes_on = threading.Event(), threading.Event()
+    with _slow_handshakes(asked, goes_on) as url, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        if way == "graphql":
+            body = {"query": _CREATE, "variables": {"url": url}}
+            creating = pool.submit(post, own, "/graphql", body, quinn.api_key)
+        else:
+            path, headers = f"{own.url}/api/agents/{name}/late", bearer(quinn.api_key)
+            creating = pool.submit(requests.put, path, json={"url": url}, headers=headers, timeout=30)
+        assert asked.wait(30)
+        own.call("DELETE", f"/api/users/{name}")
+        goes_on.set()
+        answer = creating.result()
+
+    assert "not_found" in answer.text
+    assert f"{name}/late" not in str(ann.call("GET", "/api/agents"))
+
+
+async def test_somebody_who_was_removed_begins_nothing(tmp_path: pathlib.Path) -> None:
+    """Other platforms of the database may take them for somebody for some seconds."""
+    async with open_platform(Settings(home=tmp_path)) as platform:
+        await platform.auth.create_api_key("ann", "laptop")
+        user = await platform.database.read(users.by_username, "ann")
+        local = await platform.auth.authenticate(serving.local_key(tmp_path))
+        assert user is not None
+        ann = Caller(user.id, "ann")
+        await platform.accounts.remove(local, "ann")
+
+        run = await platform.sessions.ask(ann, "None", None, Message("Hello?"))
+        for beginning in (
+            platform.sessions.create(ann, None),
+            platform.organizations.create(ann, "hers", None),
+            platform.registry.register(ann, "ann/late", AgentChanges()),
+            run.begun(),
+        ):
+            with pytest.raises(errors.FixieError) as refused:
+                await beginning
+            assert refused.value.status in (404, 409)
+        assert await platform.sessions.page(ann, None, 10) == []
 
 
 def test_an_organisation_outlives_its_owner_while_it_has_members(
