@@ -21,6 +21,7 @@ CLIENT = ("calendar-agent", "of-an-example")
 EVENTS = {"Monday": ["10:00 Dentist", "19:00 Chess club"], "Tuesday": ["12:30 Lunch with Charles"]}
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Ada's calendar</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
 <style>body {{ font: 1.1rem system-ui; margin: 4rem auto; max-width: 32rem }}</style>
 <h1>Ada's calendar</h1>
 <p>The agent <strong>{client_id}</strong> wants to: <strong>{scope}</strong></p>
