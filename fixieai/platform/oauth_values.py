@@ -68,7 +68,7 @@ class OAuthValues:
         try:
             user_id, sealed_key, value = json.loads(self._secret_key.decrypt(_VALUES, sealed))
         except errors.ConfigurationError as error:
-            _logger.warning("what %s keeps under %s is lost: %s", caller.agent_id, key, error.message)
+            _logger.warning("what %s keeps under %r is lost: %s", caller.agent_id, key, error.message)
             return None
         # In another row than where it was put, it is nobody's.
         return str(value) if (user_id, sealed_key) == (caller.user.user_id, key) else None

@@ -379,7 +379,7 @@ async def _end(journal: Journal, failure: Failure) -> bool:
         journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
         await journal.settle()
     except (DatabaseUnavailable, errors.StorageFull):
-        _logger.warning("the end of a query cannot be stored: %s", failure.message)
+        _logger.warning("the end of a query cannot be stored: %s", failure.code)
         _pause(journal, failure)
         return False
     except Exception:

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import requests
 
-from fixieai import testing
-from fixieai.platform import serving
+from fixieai import errors, testing
+from fixieai.platform import query_runner, serving
 from fixieai.platform.app import open_platform
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Desk, Journal
@@ -24,6 +24,7 @@ from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage import messages, queries, sessions, users
 from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import Database, connect, sqlite_url
+from fixieai.storage.jobs import Job
 
 TOO_LATE = Failure("limit_reached", "This took too long.", 422)
 
@@ -115,6 +116,33 @@ async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancell
         await asyncio.wait(runner._tasks)
 
         assert (await database.read(queries.get, owner, query.id)).status == "cancelled"
+
+
+class _FullDisk:
+    """Where nothing can be written."""
+
+    def submit(self, job: Job) -> None:
+        job.fail(errors.StorageFull())
+        Job.deliver([job])
+
+    def close(self) -> None: ...
+
+
+async def test_the_log_of_an_end_that_cannot_be_stored_holds_nothing_of_what_was_said(
+    database, tmp_path, caplog
+) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
+    journal._database = Database(database._readers, _FullDisk())
+
+    said = "The agent local/a failed (E): a secret\nERROR: a line of its own"
+    assert not await query_runner._end(journal, Failure("agent_unavailable", said, 502))
+
+    assert "agent_unavailable" in caplog.text
+    assert "secret" not in caplog.text
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
