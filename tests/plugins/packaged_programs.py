@@ -33,10 +33,10 @@ def main(before: str = "") -> dict[str, str]:
 
 
 async def get(url: str) -> requests.Response:
-    return await asyncio.to_thread(requests.get, url, timeout=10)
+    return await asyncio.to_thread(requests.get, url, timeout=60)
 
 
-async def becomes_true(condition: Callable[[], object], seconds: float = 15) -> None:
+async def becomes_true(condition: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not become true"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import psutil
 import pytest
+from packaged_programs import becomes_true
 
 from fixieai.platform.deployments.deployments import Deployments
 from fixieai.platform.deployments.supervisor import Timing
@@ -104,4 +105,4 @@ async def host(tmp_path: pathlib.Path) -> AsyncIterator[Callable[..., Hosted]]:
     yield make
     for hosted in made:
         await hosted.deployments.close()
-        assert processes_that_name(str(hosted.home)) == []
+        await becomes_true(lambda home=hosted.home: not processes_that_name(str(home)))

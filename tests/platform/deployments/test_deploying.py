@@ -82,7 +82,7 @@ class Home:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -98,6 +98,10 @@ class Home:
             timeout=60,
         ).json()
         return str(answer["message"]["text"])
+
+    def is_asked(self) -> bool:
+        headers = {"Authorization": f"Bearer {serving.local_key(self.home)}"}
+        return bool(requests.get(f"{self.url}/api/sessions", headers=headers, timeout=60).json()["sessions"])
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -119,7 +123,7 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def becomes_true(condition: Callable[[], object], seconds: float = 20) -> None:
+def becomes_true(condition: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not become true"
@@ -150,20 +154,23 @@ def test_a_deployed_package_answers_and_says_what_it_is(home: Home) -> None:
 def test_replacing_an_agent_again_and_again_loses_no_query(home: Home) -> None:
     home.deploy("Name0", seconds=0.2)
     stop = threading.Event()
+    answers: list[str] = []
 
-    def ask_on() -> list[str]:
-        answers = []
+    def ask_on() -> None:
         while not stop.is_set():
             answers.append(home.ask())
-        return answers
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         asked = [pool.submit(ask_on) for _ in range(4)]
-        for number in range(1, 4):
-            home.deploy(f"Name{number}", seconds=0.2)
-        time.sleep(1)
-        stop.set()
-        answers = [answer for future in asked for answer in future.result()]
+        try:
+            becomes_true(lambda: "I am Name0." in answers)
+            for number in range(1, 4):
+                home.deploy(f"Name{number}", seconds=0.2)
+                becomes_true(lambda number=number: f"I am Name{number}." in answers)
+        finally:
+            stop.set()
+        for future in asked:
+            future.result()
 
     assert set(answers) == {f"I am Name{number}." for number in range(4)}
     assert home.ask() == "I am Name3."
@@ -174,7 +181,7 @@ def test_a_query_under_way_ends_with_the_revision_that_it_began_with(home: Home)
     home.deploy("Slow", seconds=6)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         asked = pool.submit(home.ask)
-        time.sleep(0.5)
+        becomes_true(home.is_asked)
         home.deploy("Quick")
         assert home.ask() == "I am Quick."
         assert asked.result() == "I am Slow."
@@ -241,7 +248,7 @@ def test_a_platform_that_is_killed_leaves_no_orphan_and_the_next_one_starts_the_
 
     home.end(signal.SIGKILL)
 
-    becomes_true(lambda: not any(map(is_alive, everything)), seconds=10)
+    becomes_true(lambda: not any(map(is_alive, everything)))
     assert home.programs() == []
     home.start()
     assert home.ask() == "I am Alice."
@@ -253,21 +260,21 @@ def test_a_platform_that_is_killed_while_a_package_starts_leaves_no_orphan(home:
         becomes_true(home.programs)
         everything = home.descendants()
         home.end(signal.SIGKILL)
-        assert deploying.exception(20) is not None
+        assert deploying.exception(60) is not None
 
-    becomes_true(lambda: not any(map(is_alive, everything)), seconds=10)
+    becomes_true(lambda: not any(map(is_alive, everything)))
 
 
 def test_a_platform_that_is_stopped_lets_queries_finish_and_ends_its_programs(home: Home) -> None:
     home.deploy("Slow", seconds=2)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         asked = pool.submit(home.ask)
-        time.sleep(0.5)
+        becomes_true(home.is_asked)
 
         assert home.end(signal.SIGTERM) == 0
 
         assert asked.result() == "I am Slow."
-    becomes_true(lambda: not home.programs(), seconds=1)
+    becomes_true(lambda: not home.programs(), seconds=10)
 
 
 def test_an_agent_that_was_renamed_answers(home: Home) -> None:

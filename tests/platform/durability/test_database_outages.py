@@ -15,7 +15,8 @@ from fixieai.platform import serving, settings
 from fixieai.storage import postgres_lane
 
 # How long the database is away. At 30 and more some are refused: as long as that they wait.
-_OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "3"))
+_OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "6"))
+_SECONDS = 120
 _CLIENTS = 8
 
 
@@ -57,11 +58,12 @@ class Client:
         return found
 
 
-@pytest.mark.timeout(180 + 2 * _OUTAGE_SECONDS)
+@pytest.mark.timeout(3 * _SECONDS + 2 * _OUTAGE_SECONDS)
 def test_nothing_acknowledged_is_lost_when_the_database_is_away(
     world, shared, tmp_path, postgres_server
 ) -> None:
-    processes = [world.platform(tmp_path / name, **shared) for name in ("one", "two")]
+    variables = {**shared, "FIXIE_LEASE_SECONDS": "6"}
+    processes = [world.platform(tmp_path / name, **variables) for name in ("one", "two")]
     world.register(processes[0], "go")
     clients = [Client(10_000 * n, processes[n % 2]) for n in range(_CLIENTS)]
     ended = threading.Event()
@@ -70,14 +72,14 @@ def test_nothing_acknowledged_is_lost_when_the_database_is_away(
         thread.start()
     began = time.monotonic()
     while (before := _answered(clients)) < _CLIENTS:
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < _SECONDS
         time.sleep(0.1)
     postgres_server.stop()
     time.sleep(_OUTAGE_SECONDS)
     postgres_server.start()
     back = time.monotonic()
     while _answered(clients) < 2 * before + _CLIENTS:
-        assert time.monotonic() - back < 60
+        assert time.monotonic() - back < _SECONDS
         time.sleep(0.1)
     ended.set()
     for thread in threads:

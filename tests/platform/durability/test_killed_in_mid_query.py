@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from durable_platforms import LEASE_SECONDS, Process
+from durable_platforms import Process
 from scripted_world import EFFECTS, lines
 
 AGENTS = tuple(EFFECTS)
+# So long that on a busy machine it is still most of the time until the answer.
+_LONG_LEASE_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,10 @@ def test_the_answers_arrive_and_what_was_finished_is_not_repeated(world, variabl
     check(world, second, questions)
 
 
+@pytest.mark.timeout(240)
 def test_another_platform_of_the_database_finishes_within_twice_the_lease(world, shared, tmp_path) -> None:
-    first, second = (world.platform(tmp_path / name, **shared) for name in ("one", "two"))
+    variables = {**shared, "FIXIE_LEASE_SECONDS": str(_LONG_LEASE_SECONDS)}
+    first, second = (world.platform(tmp_path / name, **variables) for name in ("one", "two"))
     world.register(first, *AGENTS)
     questions = ask_everything(world, first)
     held = questions[0]
@@ -88,5 +92,5 @@ def test_another_platform_of_the_database_finishes_within_twice_the_lease(world,
     taken = time.monotonic() - killed
 
     check(world, second, questions)
-    print(f"answered {taken:.1f} s after the kill, the lease being {LEASE_SECONDS} s")
-    assert taken < 2 * LEASE_SECONDS
+    print(f"answered {taken:.1f} s after the kill, the lease being {_LONG_LEASE_SECONDS} s")
+    assert taken < 2 * _LONG_LEASE_SECONDS

@@ -11,12 +11,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from typing import Any
 
 import pytest
 
 _CHECK_SECONDS = 0.1
-_SECONDS = 30
+_PROBE_SECONDS = 2
+_SECONDS = 60
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -47,8 +49,10 @@ class _Ready:
             time.sleep(0.02)
 
     def _check(self) -> None:
-        while not self._is_closed.wait(_CHECK_SECONDS):
-            self._ready = frozenset(port for port in self._ports if _is_ready(port))
+        with futures.ThreadPoolExecutor(len(self._ports)) as threads:
+            while not self._is_closed.wait(_CHECK_SECONDS):
+                answers = list(threads.map(_is_ready, self._ports))
+                self._ready = frozenset(itertools.compress(self._ports, answers))
 
 
 class Balancer:
@@ -166,7 +170,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", "/readyz", headers={"Connection": "close"})
         return connection.getresponse().status == 200

@@ -96,7 +96,7 @@ def person() -> Callable[[str, str], Person]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], bool]:
-    def wait(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    def wait(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
         deadline = time.monotonic() + seconds
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.1)

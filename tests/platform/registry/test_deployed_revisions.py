@@ -39,6 +39,11 @@ def package_of(word: str, imports: str = "time", config: str = "handle: any\n") 
     return packed.getvalue()
 
 
+def waits_for(gate: pathlib.Path) -> str:
+    """What makes a package start once there is that file, as its `imports`."""
+    return f"os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)"
+
+
 def upload(person: Any, agent_id: str, package: bytes, *, makes_current: bool = True) -> dict[str, Any]:
     variables = {
         "agentHandle": agent_id,
@@ -119,7 +124,7 @@ def test_code_that_is_not_to_be_current_is_deployed_in_the_background(world, eve
         return next(each for each in found if each["id"] == revision_id)
 
     assert revision()["status"] in ("pending", "ready")
-    assert eventually(lambda: revision()["status"] == "ready", 60)
+    assert eventually(lambda: revision()["status"] == "ready")
     assert (revision()["isCurrent"], revision()["queries"]) == (False, ["Say later"])
     assert world.ann.ask("later") == "one: Hi"
     agent = world.ann.get(f"{path}/revisions/{revision_id}/current", "PUT")
@@ -148,7 +153,7 @@ def test_a_program_that_is_served_gives_way_to_code_again(world, eventually) -> 
     path = "/api/agents/local/mixed"
     world.ann.get(path, "PUT", {})
     code = uploaded(world.ann, "mixed", package_of("mixed"))
-    world.ann.get(path, "PUT", {"url": world.serve("one"), "leaseSeconds": 1})
+    world.ann.get(path, "PUT", {"url": world.serve("one"), "leaseSeconds": 5})
     assert world.ann.get(path)["environment"] is None
     assert eventually(lambda: world.ann.get(path)["currentRevisionId"] == code)
     agent = world.ann.get(path)
@@ -182,7 +187,7 @@ def test_what_was_being_deployed_when_the_platform_stopped_is_deployed_at_its_ne
     with serving.background(chosen) as running:
         ann = person(running.url, serving.local_key(chosen.home))
         ann.get("/api/agents/local/slow", "PUT", {})
-        package = package_of("resumed", imports="time; time.sleep(2)")
+        package = package_of("resumed", imports=waits_for(tmp_path / "gate"))
         revision_id = uploaded(ann, "slow", package, makes_current=False)
         current = uploaded(ann, "slow", package_of("current"))
     with serving.background(chosen) as running:
@@ -191,18 +196,19 @@ def test_what_was_being_deployed_when_the_platform_stopped_is_deployed_at_its_ne
         assert [(each["id"], each["status"]) for each in found] == [
             (current, "ready"), (revision_id, "pending"),
         ]  # fmt: skip
+        (tmp_path / "gate").touch()
         assert eventually(
-            lambda: ann.get("/api/agents/local/slow/revisions")["revisions"][1]["status"] == "ready", 60
+            lambda: ann.get("/api/agents/local/slow/revisions")["revisions"][1]["status"] == "ready"
         )
         assert ann.get("/api/agents/local/slow")["queries"] == ["Say current"]
         assert ann.get("/api/refresh/local/slow", "POST")["queries"] == ["Say current"]
 
 
-def test_the_later_of_two_deployments_stays_current(world, eventually) -> None:
+def test_the_later_of_two_deployments_stays_current(world, eventually, tmp_path: pathlib.Path) -> None:
     path = "/api/agents/local/race"
     world.ann.get(path, "PUT", {})
     slow: list[str] = []
-    package = package_of("slow", imports="time; time.sleep(3)")
+    package = package_of("slow", imports=waits_for(tmp_path / "gate"))
     uploading = threading.Thread(target=lambda: slow.append(uploaded(world.ann, "race", package)))
     uploading.start()
     assert eventually(lambda: bool(world.ann.get(f"{path}/revisions")["revisions"]))
@@ -211,6 +217,7 @@ def test_the_later_of_two_deployments_stays_current(world, eventually) -> None:
 
     assert not slow
     assert world.ann.get(path)["currentRevisionId"] == quick
+    (tmp_path / "gate").touch()
     uploading.join()
     agent, found = world.ann.get(path), world.ann.get(f"{path}/revisions")["revisions"]
     assert (agent["currentRevisionId"], agent["queries"]) == (quick, ["Say quick"])
@@ -258,6 +265,6 @@ def test_uploads_of_the_same_package_at_once_are_all_kept(world, eventually) -> 
     for revision_id in made[:-1]:
         world.ann("DELETE", f"/api/agents/local/twice/revisions/{revision_id}")
     current = f"/api/agents/local/twice/revisions/{made[-1]}/current"
-    assert eventually(lambda: world.ann("PUT", current).ok, 30)
+    assert eventually(lambda: world.ann("PUT", current).ok)
     agent = world.ann.get("/api/agents/local/twice")
     assert agent["queries"] == ["Say twice"]

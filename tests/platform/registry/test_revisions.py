@@ -126,11 +126,11 @@ def test_an_ended_lease_brings_the_former_revision_back(world, eventually) -> No
     path = "/api/agents/local/leased"
     world.ann.get(path, "PUT", {})
     stable = world.ann.get(f"{path}/revisions", "POST", {"url": world.serve("stable")})
-    lease = {"url": world.serve("draft"), "leaseSeconds": 1}
+    lease = {"url": world.serve("draft"), "leaseSeconds": 5}
     assert world.ann.get(path, "PUT", lease)["url"] == world.serve("draft")
-    assert world.ann.get(f"{path}/lease", "POST", lease | {"leaseSeconds": 30})["agentId"] == "local/leased"
-    assert not eventually(lambda: world.ann.get(path)["currentRevisionId"] == stable["id"], 3.5)
-    world.ann.get(f"{path}/lease", "POST", lease)
+    assert world.ann.get(f"{path}/lease", "POST", lease | {"leaseSeconds": 60})["agentId"] == "local/leased"
+    assert not eventually(lambda: world.ann.get(path)["currentRevisionId"] == stable["id"], 8)
+    world.ann.get(f"{path}/lease", "POST", lease | {"leaseSeconds": 1})
 
     assert eventually(lambda: world.ann.get(path)["currentRevisionId"] == stable["id"])
     assert world.ann.ask("leased") == "stable: Hi"

@@ -16,7 +16,7 @@ from fixieai import constants
 from fixieai.agents import registration, serving, standalone, token
 from fixieai.protocol.messages import Message
 constants.LOCAL_API_URL = sys.argv[1]
-registration._LEASE_SECONDS = 2
+registration._LEASE_SECONDS = 6
 serving._SECONDS_BETWEEN_RENEWALS = 0.3
 def say(query: Message) -> str:
     return sys.argv[3]
@@ -56,18 +56,18 @@ def status(world) -> Callable[[str], Any]:
 
 def test_a_killed_program_s_agent_goes_offline(world, start, status, eventually) -> None:
     process = start("slain", "alive")
-    assert not eventually(lambda: status("slain") != "online", 4)
+    assert not eventually(lambda: status("slain") != "online", 8)  # beyond its lease
     assert world.ann.ask("slain") == "alive"
     process.kill()
-    assert eventually(lambda: status("slain") == "offline", 8)
+    assert eventually(lambda: status("slain") == "offline")
 
 
 def test_a_program_that_was_frozen_registers_again(world, start, status, eventually) -> None:
     process = start("frozen", "awake")
     process.send_signal(signal.SIGSTOP)
-    assert eventually(lambda: status("frozen") == "offline", 8)
+    assert eventually(lambda: status("frozen") == "offline")
     process.send_signal(signal.SIGCONT)
-    assert eventually(lambda: status("frozen") == "online", 8)
+    assert eventually(lambda: status("frozen") == "online")
     assert world.ann.ask("frozen") == "awake"
 
 
@@ -76,8 +76,8 @@ def test_the_program_started_last_is_served_and_the_first_one_afterwards(world, 
     second = start("pair", "second")
     assert not eventually(lambda: world.ann.ask("pair") != "second", 2)
     second.send_signal(signal.SIGINT)
-    assert second.wait(20) == 0
-    assert eventually(lambda: world.ann.ask("pair") == "first", 8)
+    assert second.wait(60) == 0
+    assert eventually(lambda: world.ann.ask("pair") == "first")
 
 
 def test_an_agent_deleted_while_it_is_served_stays_deleted(world, start, eventually) -> None:
@@ -85,5 +85,5 @@ def test_an_agent_deleted_while_it_is_served_stays_deleted(world, start, eventua
     assert world.ann("DELETE", "/api/agents/local/unwanted").status_code == 204
     assert not eventually(lambda: world.ann("GET", "/api/agents/local/unwanted").ok, 2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert world.ann("GET", "/api/agents/local/unwanted").status_code == 404

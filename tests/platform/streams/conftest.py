@@ -22,7 +22,7 @@ from fixieai.llm.settings import ModelSettings
 from fixieai.platform import serving
 from fixieai.platform.settings import DailyLimits, Settings
 
-_SECONDS = 20
+_SECONDS = 60
 _SECRET = base64.b64encode(bytes(32)).decode()
 Event = tuple[str, int | None, str]
 
