@@ -19,8 +19,8 @@ QUERY_TOKEN_SECONDS = 600
 BROWSER_KEY_SECONDS = 12 * 3600
 # So long after somebody signed in, their web page may give out keys that last.
 FRESH_SECONDS = 600
-# A token is handed out again while it has this long to live, so that agents verify it once.
-_QUERY_TOKEN_REUSE_SECONDS = 420
+# A token is handed out again while it has this long to live and more, so that agents verify it once.
+_QUERY_TOKEN_LEAST_SECONDS = 180
 _REVOCATION_SECONDS = 5.0
 _CACHE_SIZE = 10_000
 
@@ -182,7 +182,7 @@ class Auth:
         key = (username, agent_id, session)
         now = time.time()
         known = self._query_tokens.get(key)
-        if known is not None and known[1] - now > QUERY_TOKEN_SECONDS - _QUERY_TOKEN_REUSE_SECONDS:
+        if known is not None and known[1] - now > _QUERY_TOKEN_LEAST_SECONDS:
             return known[0]
         expires = int(now) + QUERY_TOKEN_SECONDS
         token = self._keys.sign(

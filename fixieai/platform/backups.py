@@ -91,7 +91,7 @@ class _Backup:
 
     async def write(self) -> Summary:
         for area in checks.AREAS if self._with_blobs else ():
-            async for found in checks.slices(self._stored.area(area.name)):
+            async for found in self._stored.area(area.name).slices():
                 for content_hash in found:
                     await self._add(area, content_hash)
         name = POSTGRES if database.is_postgres(self._settings.database_url) else SQLITE

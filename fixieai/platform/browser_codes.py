@@ -4,13 +4,13 @@ A code may stand in an address (in its fragment, which browsers never send): it 
 its first use or 15 minutes. The database keeps the hashes of codes alone, for every platform that uses it.
 """
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable
 
 from fixieai import errors
 from fixieai.platform.auth import Caller
+from fixieai.platform.passwords import hash_of_code
 from fixieai.storage import browser_codes
 from fixieai.storage.browser_codes import Grant
 from fixieai.storage.database import Database
@@ -41,7 +41,8 @@ class BrowserCodes:
             )
         code = secrets.token_urlsafe(_CODE_BYTES)
         grant = Grant(caller.username, caller.key_id)
-        await self._database.write(browser_codes.put, _digest(code), grant, int(self._clock()), CODE_SECONDS)
+        code_hash = hash_of_code(code)
+        await self._database.write(browser_codes.put, code_hash, grant, int(self._clock()), CODE_SECONDS)
         return code
 
     async def redeem(self, code: str) -> Grant:
@@ -52,11 +53,7 @@ class BrowserCodes:
         Raises:
             Forbidden: it was used, is too old, or never was one.
         """
-        grant = await self._database.write(browser_codes.take, _digest(code), int(self._clock()))
+        grant = await self._database.write(browser_codes.take, hash_of_code(code), int(self._clock()))
         if grant is None:
             raise errors.Forbidden("This link was used before, or is older than 15 minutes.")
         return grant
-
-
-def _digest(code: str) -> str:
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -20,8 +20,6 @@ from fixieai.storage.blobs import Blobs
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.views import View
 
-_AT_ONCE = 250
-
 
 @dataclass(frozen=True, slots=True)
 class Area:
@@ -124,7 +122,7 @@ async def _bytes(
         if await asyncio.to_thread(_is_needed_still, settings.database_url, area, content_hash):
             report.findings.append(f"{area.noun} {content_hash}: its bytes are {problem}")
     count = size = 0
-    async for found in slices(stored):
+    async for found in stored.slices():
         unused = area.unused(view.transaction, list(found), int(time.time()))
         count += len(unused)
         size += sum(found[each] for each in unused)
@@ -160,16 +158,3 @@ def _is_needed_still(url: str, area: Area, content_hash: str) -> bool:
     """It may have been deleted since the view was opened, and its bytes with it."""
     with views.opened(url) as now:
         return not area.unused(now.transaction, [content_hash], int(time.time()))
-
-
-async def slices(stored: Blobs) -> AsyncIterator[dict[str, int]]:
-    """The size of everything stored, by its hash, a few at a time. The empty blob is always there."""
-    found: dict[str, int] = {}
-    async for each in stored.listing():
-        if each.size:
-            found[each.content_hash] = each.size
-        if len(found) == _AT_ONCE:
-            yield found
-            found = {}
-    if found:
-        yield found

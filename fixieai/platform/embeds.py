@@ -172,7 +172,7 @@ class Embeds:
             NotFound: there is no such session.
             Conflict: the key names other content.
         """
-        session = await self._session(caller, handle)
+        session = await self._database.read(sessions.existing, caller.user_id, handle)
         new = await self._store(new, content)
         stored = None
         try:
@@ -277,12 +277,6 @@ class Embeds:
     async def remove_if_unused(self, content_hash: str) -> None:
         """Removes bytes, unless an embed has them or is about to."""
         await unused_bytes.remove(self._database, embeds.BYTES, content_hash, self._blobs.delete)
-
-    async def _session(self, caller: Caller, handle: str) -> Session:
-        session = await self._database.read(sessions.get, caller.user_id, handle)
-        if session is None:
-            raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
-        return session
 
 
 def _delete_session(transaction: Transaction, owner_id: int, session_id: int) -> None:

@@ -51,6 +51,12 @@ def dump_embeds(embeds: Mapping[str, Embed]) -> str:
     return json.dumps({key: {"content_type": e.content_type, "uri": e.uri} for key, e in embeds.items()})
 
 
+def load_embeds(text: str) -> Mapping[str, Embed]:
+    if text == _NO_EMBEDS:
+        return {}
+    return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Whose query is run, in which session, and by which executor."""
@@ -66,6 +72,8 @@ class Journal:
     def __init__(self, database: Database, embeds: Embeds, run: Run, desk: Desk) -> None:
         self._database = database
         self._embeds = embeds
+        # Embeds by their URI in messages: those to be stored with the next line that has them, and all of
+        # the query so far. What is held has bytes, which are let go when the query fails.
         self._attached: dict[str, NewEmbed] = {}
         self._noted: set[str] = set()
         self._held: list[NewEmbed] = []
@@ -75,6 +83,7 @@ class Journal:
         self._executor_id = desk.executor_id
         self._place: Place | None = None
         self._question: NewMessage | None = None
+        # Lines of the query behind its question, those that are not stored yet included.
         self._recorded = 0
         self._unstored: list[tuple[NewMessage, Event]] = []
         self._spent: list[Spent] = []
@@ -156,8 +165,9 @@ class Journal:
         A new session has its handle from then on.
         """
         question = self._question = self._question or self._asked(asked)
-        drafted, owner_id = self._session, self._owner_id
-        new = NewQuery(question, self._executor_id, agent_id, question.text[:_NAME_LENGTH])
+        name = question.text[:_NAME_LENGTH]
+        drafted, owner_id = replace(self._session, name=self._session.name or name), self._owner_id
+        new = NewQuery(question, self._executor_id, agent_id, name, is_new_session)
 
         def begin(transaction: Transaction) -> tuple[Session, queries.Query, int]:
             number, session = count(transaction, owner_id), drafted
@@ -350,20 +360,17 @@ def _finish(
 ) -> None:
     """Stores the last messages of a query, the answer last, and how it ended."""
     *thoughts, response = new
-    _append_all(transaction, place, thoughts, spent)
-    queries.finish(transaction, place, ending.status, response, ending.error_code)
+    for thought in thoughts:
+        messages.append(transaction, place, thought)
+    _add_all(transaction, place.owner_id, spent)
+    tokens = sum(cost.tokens for cost in spent)
+    queries.finish(transaction, place, ending.status, response, ending.error_code, tokens)
 
 
 def _status(failure: Failure | None) -> queries.Ending:
     if failure is None:
         return "answered"
     return "cancelled" if failure.code == Cancelled.code else "failed"
-
-
-def load_embeds(text: str) -> Mapping[str, Embed]:
-    if text == _NO_EMBEDS:
-        return {}
-    return {key: Embed(stored["content_type"], stored["uri"]) for key, stored in json.loads(text).items()}
 
 
 def line_of(message: messages.Message) -> Line | None:

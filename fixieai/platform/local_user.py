@@ -4,7 +4,7 @@ import pathlib
 
 from fixieai import credentials, errors
 from fixieai.platform import private_files
-from fixieai.platform.auth import Auth, Caller
+from fixieai.platform.auth import Auth
 from fixieai.platform.settings import LOCAL_USERNAME
 
 
@@ -21,7 +21,7 @@ async def ensure_key(home: pathlib.Path, auth: Auth) -> str:
 
 async def _is_good(auth: Auth, key: str) -> bool:
     try:
-        caller: Caller = await auth.authenticate(key)
+        caller = await auth.authenticate(key)
     except errors.Forbidden:
         return False
     return caller.username == LOCAL_USERNAME

@@ -16,7 +16,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -25,14 +25,13 @@ from fixieai.platform.embeds import Embeds
 from fixieai.platform.hosting import Hosting
 from fixieai.platform.settings import KeptDays
 from fixieai.storage import retention
-from fixieai.storage.blobs import Blobs, Listed
+from fixieai.storage.blobs import Blobs
 from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
 
 _logger = logging.getLogger("fixieai.platform")
 _DAY_SECONDS = 86_400.0
 _ROWS = 500
-_BLOBS = 250
 # Of what the last slice took: others have the writer for most of the time.
 _REST = 3.0
 _FIRST_AFTER_SECONDS = 60.0
@@ -224,22 +223,22 @@ class Retention:
     async def _attachments(self, collection: Collection, now: float) -> None:
         if not collection.is_dry_run:
             await self._embeds.remove_unused()
-        async for found in _slices(self._blobs, now - _NEW_BLOB_SECONDS):
+        async for found in self._blobs.slices(now - _NEW_BLOB_SECONDS):
             unused = set(await self._read(retention.unused_by_embeds, list(found), int(now)))
             for content_hash in unused:
                 if not collection.is_dry_run:
                     await self._embeds.remove_if_unused(content_hash)
-                collection.add("attachments", 1, found[content_hash].size)
+                collection.add("attachments", 1, found[content_hash])
 
     async def _packages(self, collection: Collection, now: float) -> None:
         if not collection.is_dry_run:
             await self._hosting.deployments.remove_old_logs()
-        async for found in _slices(self._blobs.area("packages"), now - _NEW_BLOB_SECONDS):
+        async for found in self._blobs.area("packages").slices(now - _NEW_BLOB_SECONDS):
             unused = await self._read(retention.unused_by_revisions, list(found), int(now))
             if not collection.is_dry_run:
                 self._hosting.discard(unused)
             for content_hash in unused:
-                collection.add("packages", 1, found[content_hash].size)
+                collection.add("packages", 1, found[content_hash])
 
     async def _read(
         self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
@@ -258,19 +257,6 @@ class Retention:
         result = await work
         await asyncio.sleep(_REST * (time.monotonic() - began))
         return result
-
-
-async def _slices(blobs: Blobs, until: float) -> AsyncIterator[dict[str, Listed]]:
-    """The blobs written before `until`, a few at a time, by their hash. The empty one is always there."""
-    found: dict[str, Listed] = {}
-    async for each in blobs.listing():
-        if each.size and each.modified < until:
-            found[each.content_hash] = each
-        if len(found) == _BLOBS:
-            yield found
-            found = {}
-    if found:
-        yield found
 
 
 def _log(collection: Collection) -> None:

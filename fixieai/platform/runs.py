@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from fixieai import errors
 from fixieai.protocol.embeds import Embed
-from fixieai.protocol.transcript import LineKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,3 @@ class Run:
         while not (self._events and self._events[-1].is_final):
             await self._changed.wait()
         return self._events[-1]
-
-
-def partial_answer(text: str, sender: str, model: str) -> Event:
-    return Event(LineKind.RESPONSE, text, sender, model=model, is_partial=True)

@@ -44,9 +44,11 @@ class Sessions:
         )
 
     async def find(self, caller: Caller, handle: str) -> Session:
-        return _found(await self._database.read(sessions.get, caller.user_id, handle))
+        """Raises NotFound: the caller has no such session."""
+        return await self._database.read(sessions.existing, caller.user_id, handle)
 
     async def page(self, caller: Caller, after: str | None, limit: int) -> list[Session]:
+        """The newest first; `after` is the id of the last one seen."""
         return await self._database.read(sessions.page, caller.user_id, after, limit)
 
     async def cancel(self, caller: Caller, handle: str) -> None:
@@ -60,6 +62,7 @@ class Sessions:
             raise errors.NotFound("No query is being answered in this session.")
 
     async def delete(self, caller: Caller, handle: str) -> None:
+        """With all that was said and attached in it. Raises NotFound as `find` does."""
         session = await self.find(caller, handle)
         await self._embeds.delete_session(caller.user_id, session.id)
         self._runner.relay.publish(session.id, None)
@@ -67,8 +70,10 @@ class Sessions:
     async def later_messages(
         self, caller: Caller, handle: str, after: int, limit: int
     ) -> list[messages.Message]:
+        """Up to `limit` messages behind the position `after`, in order. Raises NotFound as `find` does."""
+
         def read(transaction: Transaction) -> list[messages.Message]:
-            session = _found(sessions.get(transaction, caller.user_id, handle))
+            session = sessions.existing(transaction, caller.user_id, handle)
             return messages.page(transaction, caller.user_id, session.id, after, limit)
 
         return await self._database.read(read)
@@ -76,13 +81,17 @@ class Sessions:
     async def messages_with_embeds(
         self, caller: Caller, handle: str, after: int, limit: int
     ) -> list[messages.Message]:
+        """As `later_messages`, of the messages that have embeds."""
         session = await self.find(caller, handle)
         return await self._database.read(messages.with_embeds, caller.user_id, session.id, after, limit)
 
     async def newest_messages(
         self, caller: Caller, handle: str, before: int | None, limit: int
     ) -> list[messages.Message]:
-        """Up to `limit` messages before a position (None: the newest of all), in order."""
+        """Up to `limit` messages before a position (None: the newest of all), in order.
+
+        Raises NotFound as `find` does.
+        """
         session = await self.find(caller, handle)
         return await self._database.read(messages.window, caller.user_id, session.id, limit, before)
 
@@ -99,6 +108,7 @@ class Sessions:
         return await self._database.read(messages.pages, caller.user_id, session_ids, span, limit)
 
     async def messages_of_ids(self, caller: Caller, message_ids: list[int]) -> list[messages.Message]:
+        """Those of the caller's that are still there, in any order."""
         return await self._database.read(messages.of_ids, caller.user_id, message_ids)
 
     async def exchange(self, caller: Caller, session: Session, query_id: int) -> list[messages.Message]:
@@ -150,12 +160,6 @@ class Sessions:
         if session is not None and session.frontend_agent_id is not None:
             return await self._registry.program(caller, session.frontend_agent_id)
         return None
-
-
-def _found(session: Session | None) -> Session:
-    if session is None:
-        raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
-    return session
 
 
 def _check(message: Message) -> None:

@@ -268,7 +268,7 @@ def set_handshake(transaction: Transaction, agent: Agent, said: Handshake) -> Ag
     Raises:
         NotFound: it is gone.
     """
-    params: Params = {**_named(agent), **_said(said), "now": timestamps.now()}
+    params: Params = {**_named(agent), **said_params(said), "now": timestamps.now()}
     transaction.execute(_SQL["set_handshake"], params)
     return by_id(transaction, agent.owner_id, agent.id)
 
@@ -287,7 +287,7 @@ def set_current(transaction: Transaction, agent: Agent, current: Current) -> Age
         "package_hash": current.package_hash,
         "status": current.status,
         "refresh_status": _REFRESHED.get(current.status),
-        **_said(current.said),
+        **said_params(current.said),
         "now": timestamps.now(),
     }
     transaction.execute(_SQL["set_current"], params)
@@ -308,7 +308,8 @@ def _described(changes: AgentChanges) -> Params:
     }
 
 
-def _said(said: Handshake | None) -> Params:
+def said_params(said: Handshake | None) -> Params:
+    """The columns that keep what was said, in rows of agents and of revisions; NULL where nothing was."""
     if said is None:
         return {"type": None, "metadata": None, "queries": None}
     return {"type": said.type, "metadata": said.metadata, "queries": json.dumps(list(said.queries))}

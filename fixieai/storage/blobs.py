@@ -10,6 +10,7 @@ deletes, another keeps. Who may read what, and what nobody needs any more, the d
 
 import asyncio
 import hashlib
+import math
 import pathlib
 import re
 import urllib.parse
@@ -31,6 +32,7 @@ BLOB_VARIABLES = (
 )
 _HASH = re.compile(r"[0-9a-f]{64}")
 _AREA = re.compile(r"[a-z]+")
+_SLICE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,21 @@ class Blobs:
             content_hash = "".join(name.split("/")[1:])
             if _HASH.fullmatch(content_hash):
                 yield Listed(content_hash, size, modified)
+
+    async def slices(self, until: float = math.inf) -> AsyncIterator[dict[str, int]]:
+        """The size of what was written before `until` (Unix seconds), by its hash, 250 at a time.
+
+        The empty blob, which is always there, is left out.
+        """
+        found: dict[str, int] = {}
+        async for each in self.listing():
+            if each.size and each.modified < until:
+                found[each.content_hash] = each.size
+            if len(found) == _SLICE:
+                yield found
+                found = {}
+        if found:
+            yield found
 
     def _name(self, content_hash: str) -> str:
         if not _HASH.fullmatch(content_hash):

@@ -126,11 +126,16 @@ def sqlite_path(url: str) -> pathlib.Path:
     return path
 
 
+def without_psycopg() -> errors.ConfigurationError:
+    """What is raised where the optional extra is not installed."""
+    return errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'")
+
+
 def _open_postgres(url: str) -> Database:
     try:
         from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as error:
-        raise errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'") from error
+        raise without_psycopg() from error
     return Database(*postgres.open_lanes(url), postgres.notices(url))
 
 

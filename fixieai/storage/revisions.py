@@ -79,7 +79,11 @@ def insert(
     executor_id: str | None = None,
 ) -> Revision:
     """A new revision, not current. `executor_id`: who deploys it, if it is pending."""
-    others: Params = {"status": status, "executor_id": executor_id, **_said(said or _NOTHING_SAID)}
+    others: Params = {
+        "status": status,
+        "executor_id": executor_id,
+        **agents.said_params(said or _NOTHING_SAID),
+    }
     return get(transaction, agent, _insert(transaction, agent, new, others))
 
 
@@ -194,7 +198,7 @@ def _not_ready(revision: Revision) -> str:
 
 def set_handshake(transaction: Transaction, agent: Agent, revision_id: int, said: Handshake) -> None:
     """Keeps what the revision said of itself. The agent's own row stays as it is."""
-    transaction.execute(_SQL["set_handshake"], {**_of(agent), "id": revision_id, **_said(said)})
+    transaction.execute(_SQL["set_handshake"], {**_of(agent), "id": revision_id, **agents.said_params(said)})
 
 
 def end_deployment(
@@ -212,7 +216,7 @@ def end_deployment(
         "id": revision_id,
         "status": FAILED if problem else READY,
         "problem": problem,
-        **_said(said),
+        **agents.said_params(said),
     }
     transaction.execute(_SQL["end_deployment"], params)
     return get(transaction, agent, revision_id)
@@ -245,7 +249,7 @@ def serve(transaction: Transaction, agent: Agent, place: Served) -> Switch:
             "is_served": 1,
             "former_revision_id": now,
             "lease_until": place.lease_until,
-            **_said(place.said),
+            **agents.said_params(place.said),
         }
         revision_id = _insert(transaction, agent, Source(url=place.url), params)
     else:
@@ -256,7 +260,7 @@ def serve(transaction: Transaction, agent: Agent, place: Served) -> Switch:
             "url": place.url,
             "lease_until": place.lease_until,
             "former_revision_id": known.former_revision_id if now == known.id else now,
-            **_said(place.said),
+            **agents.said_params(place.said),
         }
         transaction.execute(_SQL["update_served"], params)
     return make_current(transaction, agent, get(transaction, agent, revision_id))
@@ -334,12 +338,6 @@ def packages(transaction: Transaction, agent: Agent) -> list[str]:
 
 def _of(agent: Agent) -> Params:
     return {"agent_id": agent.id}
-
-
-def _said(said: Handshake | None) -> Params:
-    if said is None:
-        return {"type": None, "metadata": None, "queries": None}
-    return {"type": said.type, "metadata": said.metadata, "queries": json.dumps(list(said.queries))}
 
 
 def _revision(row: Row) -> Revision:

@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fixieai import errors
 from fixieai.storage import migrations, sqlite_connection, sqlite_errors
-from fixieai.storage.database import is_postgres, sqlite_path
+from fixieai.storage.database import is_postgres, sqlite_path, without_psycopg
 from fixieai.storage.transaction import Transaction
 
 
@@ -50,7 +49,7 @@ def _migrate_postgres(url: str) -> SchemaChange:
     try:
         from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as error:
-        raise _without_psycopg() from error
+        raise without_psycopg() from error
     after = migrations.released()[-1].number
     return SchemaChange(after - postgres.migrate(url), after)
 
@@ -65,9 +64,5 @@ def copy_to_postgres(
     try:
         from fixieai.storage import copying  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as error:
-        raise _without_psycopg() from error
+        raise without_psycopg() from error
     return copying.copy_to_postgres(path, url, on_table, then)
-
-
-def _without_psycopg() -> errors.ConfigurationError:
-    return errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'")

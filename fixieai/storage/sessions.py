@@ -45,6 +45,7 @@ def _insert(transaction: Transaction, owner_id: int, session: Session) -> bool:
         "id": session.id,
         "owner_id": owner_id,
         "handle": session.handle,
+        "name": session.name,
         "frontend_agent_id": session.frontend_agent_id,
         "now": session.created,
     }
@@ -80,6 +81,14 @@ def get(transaction: Transaction, owner_id: int, handle: str) -> Session | None:
     return Session(*row) if row else None
 
 
+def existing(transaction: Transaction, owner_id: int, handle: str) -> Session:
+    """Raises NotFound: the owner has no such session."""
+    session = get(transaction, owner_id, handle)
+    if session is None:
+        raise errors.NotFound("There is no session of that name. `fixie session list` shows yours.")
+    return session
+
+
 def page(transaction: Transaction, owner_id: int, after: str | None, limit: int) -> list[Session]:
     """The owner's sessions, the newest first; `after` is the id of the last one seen.
 
@@ -88,12 +97,6 @@ def page(transaction: Transaction, owner_id: int, after: str | None, limit: int)
     """
     params: Params = {"owner_id": owner_id, "before": ids.cursor(after, ids.MAXIMUM), "limit": limit}
     return [Session(*row) for row in transaction.rows(_SQL["page"], params)]
-
-
-def set_name(transaction: Transaction, owner_id: int, session_id: int, name: str) -> bool:
-    """Whether there is such a session."""
-    params: Params = {"owner_id": owner_id, "session_id": session_id, "name": name}
-    return transaction.execute(_SQL["set_name"], params) > 0
 
 
 def touch(transaction: Transaction, owner_id: int, session_id: int, name: str | None = None) -> None:

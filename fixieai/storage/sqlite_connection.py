@@ -69,9 +69,8 @@ def open_writer(path: pathlib.Path) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        if (
-            error.sqlite_errorcode == sqlite3.SQLITE_ERROR
-        ):  # another schema than its version says, and the like
+        # Another schema than its version says, and the like.
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
             raise sqlite_errors.damaged(path) from error
         raise sqlite_errors.explain(error, path) from error
     return connection

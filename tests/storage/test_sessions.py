@@ -68,10 +68,9 @@ def test_a_cursor_that_is_none_is_refused(transaction: Transaction, ann: int, cu
         sessions.page(transaction, ann, cursor, 2)
 
 
-def test_a_session_is_named_by_its_owner(transaction: Transaction, ann: int, bob: int) -> None:
+def test_a_session_keeps_its_first_name(transaction: Transaction, ann: int, bob: int) -> None:
     session = sessions.create(transaction, ann, "s")
-    assert not sessions.set_name(transaction, bob, session.id, "stolen")
-    assert sessions.set_name(transaction, ann, session.id, "Dice")
+    sessions.touch(transaction, ann, session.id, "Dice")
     sessions.touch(transaction, ann, session.id, "not used: it has a name")
     touched = sessions.get(transaction, ann, "s")
     assert touched is not None

@@ -1,7 +1,7 @@
 -- name: insert
 -- Whoever was removed begins none.
-INSERT INTO sessions (id, owner_id, handle, frontend_agent_id, created, modified)
-SELECT :id, users.id, :handle, :frontend_agent_id, :now, :now
+INSERT INTO sessions (id, owner_id, handle, name, frontend_agent_id, created, modified)
+SELECT :id, users.id, :handle, :name, :frontend_agent_id, :now, :now
 FROM users WHERE users.id = :owner_id AND removed IS NULL
 ON CONFLICT (owner_id, handle) DO NOTHING;
 
@@ -12,9 +12,6 @@ FROM sessions WHERE owner_id = :owner_id AND handle = :handle;
 -- name: page
 SELECT id, handle, name, frontend_agent_id, created, modified
 FROM sessions WHERE owner_id = :owner_id AND id < :before ORDER BY id DESC LIMIT :limit;
-
--- name: set_name
-UPDATE sessions SET name = :name WHERE id = :session_id AND owner_id = :owner_id;
 
 -- name: touch
 UPDATE sessions SET modified = :now, name = coalesce(name, :name)
