@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
@@ -245,7 +244,7 @@ async def _compose(
         settings.daily_limits,
         price_list,
         note=metrics.count_tokens,
-        fresh_seconds=math.inf if settings.is_alone else replicas.CATCH_UP_SECONDS,
+        executor_id=None if settings.is_alone else lambda: executor.id,
     )
     stack.push_async_callback(usage.close)
     budgets = Budgets(settings.limits.tokens, database)

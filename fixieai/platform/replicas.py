@@ -11,7 +11,7 @@ from fixieai.platform.services import Platform
 from fixieai.platform.shared_keys import RELOAD_SECONDS
 from fixieai.platform.signing_keys import SigningKeys
 
-# How old what is known of other platforms may be: which revisions are current, what people used today.
+# How old what is known of other platforms may be: which revisions are current.
 CATCH_UP_SECONDS = 2.0
 _logger = logging.getLogger("fixieai.platform")
 

@@ -3,24 +3,31 @@
 A day is `2026-01-31`, in UTC.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fixieai.storage import ids, statements
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("usage")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one or several model calls of an agent cost. `nanodollars`: 10**-9 of a US dollar."""
+    """What one or several model calls of an agent cost. `nanodollars`: 10**-9 of a US dollar.
+
+    `hold_id` is what was held back for the call; "" where nothing was.
+    """
 
     day: str
     agent_id: str
     prompt_tokens: int
     completion_tokens: int
     nanodollars: int
+    hold_id: str = ""
 
     @property
     def tokens(self) -> int:
@@ -36,6 +43,23 @@ class Row:
     storage_calls: int
     prompt_tokens: int
     completion_tokens: int
+    nanodollars: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a model call that is under way at an executor may use."""
+
+    id: str
+    executor_id: str
+    user_id: int
+    day: str
+    agent_id: str
+    tokens: int
     nanodollars: int
 
 
@@ -62,15 +86,45 @@ def set_storage_calls_aside(
 
     Those who do so at once take turns. `part` says how many, given those that are left; 0 when none is.
     """
-    row = transaction.row(_SQL["lock_day"], {"user_id": user_id, "day": day})
-    left = limit - (int(row[0]) if row else 0)
+    left = limit - _lock_day(transaction, user_id, day)
     calls = part(left) if left > 0 else 0
     if calls:
         add_storage_calls(transaction, user_id, day, calls)
     return calls
 
 
+def hold(transaction: Transaction, new: Hold, judge: Callable[[list[Row], list[Hold]], T | None]) -> T | None:
+    """Holds back what a call may use, unless `judge` objects; what it says to that.
+
+    It is given what the person used on the day, and what is held back by executors that live. Those who
+    do so at once take turns.
+    """
+    whose: Params = {"user_id": new.user_id, "day": new.day}
+    _lock_day(transaction, new.user_id, new.day)
+    transaction.execute(_SQL["forget_holds"], whose)
+    held = [Hold(*row) for row in transaction.rows(_SQL["holds_of_day"], whose)]
+    objection = judge(of_day(transaction, new.user_id, new.day), held)
+    if objection is None:
+        transaction.execute(_SQL["hold"], dataclasses.asdict(new))
+    return objection
+
+
+def release(transaction: Transaction, ended: Iterable[Hold]) -> None:
+    """Those that were released already stay so."""
+    for each in ended:
+        transaction.execute(_SQL["release"], {"user_id": each.user_id, "id": each.id})
+
+
+def _lock_day(transaction: Transaction, user_id: int, day: str) -> int:
+    """Waits until no other transaction changes the person's counts of the day; the storage calls so far."""
+    row = transaction.row(_SQL["lock_day"], {"user_id": user_id, "day": day})
+    return int(row[0]) if row else 0
+
+
 def add_tokens(transaction: Transaction, user_id: int, spent: Spent) -> None:
+    """Counts what was spent, instead of what was held back for it."""
+    if spent.hold_id:
+        transaction.execute(_SQL["release"], {"user_id": user_id, "id": spent.hold_id})
     transaction.execute(
         _SQL["add_tokens"],
         {

@@ -40,3 +40,19 @@ WHERE owner_id = :user_id AND handle = :handle AND status = 'running';
 -- name: of_day
 SELECT agent_id, queries, storage_calls, prompt_tokens, completion_tokens, nanodollars
 FROM usage WHERE user_id = :user_id AND day = :day ORDER BY agent_id;
+
+-- name: forget_holds
+-- Those of platforms that ended, and of former days.
+DELETE FROM usage_holds WHERE user_id = :user_id
+    AND (day < :day OR NOT EXISTS (SELECT 1 FROM executors WHERE executors.id = usage_holds.executor_id));
+
+-- name: holds_of_day
+SELECT id, executor_id, user_id, day, agent_id, tokens, nanodollars FROM usage_holds
+WHERE user_id = :user_id AND day = :day;
+
+-- name: hold
+INSERT INTO usage_holds (id, executor_id, user_id, day, agent_id, tokens, nanodollars)
+VALUES (:id, :executor_id, :user_id, :day, :agent_id, :tokens, :nanodollars);
+
+-- name: release
+DELETE FROM usage_holds WHERE user_id = :user_id AND id = :id;

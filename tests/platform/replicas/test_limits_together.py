@@ -12,6 +12,7 @@ import requests
 
 import fixieai
 from fixieai import testing
+from fixieai.testing.model_server import ModelServer, Says
 
 
 @pytest.fixture
@@ -58,3 +59,25 @@ def test_of_many_storage_calls_at_both_exactly_as_many_as_the_limit_pass(two: An
 
     assert passed[200] == limit
     assert {replica.ok("GET", "/api/usage")["storageCalls"]["used"] for replica in replicas} == {limit}
+
+
+def test_of_many_model_calls_at_both_one_goes_beyond_the_limit_of_tokens(two: Any) -> None:
+    with ModelServer([Says("Hello there.", seconds_per_word=0.02, usage=(90, 10))]) as server:
+        replicas = two(
+            FIXIE_DAILY_TOKENS="250",
+            FIXIE_LLM_BASE_URL=server.base_url,
+            FIXIE_DEFAULT_MODEL="custom/scripted",
+            FIXIE_LLM_RETRIES="0",
+        )
+
+        def ask(number: int) -> int:
+            question = {"message": {"text": "Hello"}}
+            return replicas[number % 2].call("POST", "/api/agents/local/chat", question).status_code
+
+        with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor(12) as pool:
+            one = testing.Platform(replicas[0].url, replicas[0].key, stack)
+            one.serve(fixieai.CodeShotAgent("I chat.", []), "chat")
+            assert Counter(pool.map(ask, range(12))) == {200: 3, 429: 9}
+
+        assert len(server.requests) == 3
+        assert {replica.ok("GET", "/api/usage")["tokens"]["used"] for replica in replicas} == {300}
