@@ -18,6 +18,7 @@ import yaml
 from fixieai.cli.platform.local import DEFAULT_PORT
 from fixieai.platform.app import ROUTES
 from fixieai.platform.endpoints import probes
+from fixieai.platform.endpoints.graphql import MAXIMUM_BODY_BYTES
 from fixieai.platform.metrics import Metrics
 from fixieai.platform.settings import QueryLimits
 from fixieai.web.server import ServerSettings
@@ -229,6 +230,30 @@ def test_what_kustomize_names_is_there_and_everything_finds_everything() -> None
         {"configMapRef": {"name": generated["name"]}},
         {"secretRef": {"name": kubernetes("secret.example.yaml")["metadata"]["name"]}},
     ]
+
+
+def test_the_first_user_is_added_with_the_settings_of_the_replicas() -> None:
+    (job,) = pod("first-user.yaml")["containers"]
+    given = {each["name"]: each["value"] for each in job["env"]}
+
+    assert given.items() <= literals().items()
+    assert {"FIXIE_PUBLIC_URL", "FIXIE_BLOBS_URL"} <= set(given)
+    assert job["envFrom"] == [{"secretRef": {"name": "fixie"}}]
+
+
+def test_the_ingress_lets_the_largest_package_through() -> None:
+    ingress = kubernetes("ingress.example.yaml")["metadata"]["annotations"]
+    allowed = ingress["nginx.ingress.kubernetes.io/proxy-body-size"]
+
+    assert int(allowed.removesuffix("m")) * 1024 * 1024 >= MAXIMUM_BODY_BYTES
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_unit_may_write_where_its_settings_keep_bytes(unit: pathlib.Path) -> None:
+    example = (DEPLOY / "systemd" / "platform.env.example").read_text("utf-8")
+    (folder,) = re.findall(r"FIXIE_BLOBS_URL=file://(\S+)", example)
+
+    assert settings(unit)["ReadWritePaths"] == f"-{folder}"
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
