@@ -309,12 +309,11 @@ class Journal:
         self.publish_end(line, sender, failure)
 
     async def runs_elsewhere(self) -> bool:
-        """For a query to which nothing can be added: whether another process goes on with it."""
+        """For a query to which nothing can be added: whether another process goes on with it, or ended it."""
         query_id = self.query_id
         if query_id is None:
             return False
-        query = await self._database.read(queries.get, self._owner_id, query_id)
-        return query is not None and query.status == "running"
+        return await self._database.read(queries.get, self._owner_id, query_id) is not None
 
     def publish_end(
         self, line: Line, sender: str, failure: Failure | None, *, is_finished: bool = True

@@ -21,7 +21,7 @@ from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import QueryLimits, Settings
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
-from fixieai.storage import messages, queries, sessions, users
+from fixieai.storage import executors, messages, queries, sessions, users
 from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.jobs import Job
@@ -143,6 +143,27 @@ async def test_the_log_of_an_end_that_cannot_be_stored_holds_nothing_of_what_was
 
     assert "agent_unavailable" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+async def test_a_query_that_another_process_took_is_no_session_that_was_deleted(
+    database, tmp_path, has_ended: bool
+) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    run = Run(session.handle)
+    journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
+    await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
+    await database.write(executors.add, "awake")
+    (taken,) = await database.write(queries.take, "awake")
+    if has_ended:
+        place = messages.Place(owner, session.id, taken.id, "awake")
+        await database.write(queries.finish, place, "answered", messages.NewMessage("response", "42"))
+
+    assert await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))
+
+    assert run.outcome == "interrupted"
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
