@@ -313,5 +313,4 @@ def test_the_page_speaks_of_every_file() -> None:
         "deployment.yaml",
         "service.yaml",
         "disruption.yaml",
-        "ingress.example.yaml",
     }
