@@ -26,8 +26,11 @@ def read_variables() -> set[str]:
 
 
 def looked_up(file: pathlib.Path) -> set[str]:
-    """Literal names in `environ.get(...)`, `environ[...]`, `getenv(...)`, `environment.get(...)`."""
-    pattern = r"""(?:environ|environment)(?:\.get\(|\[)\s*["'](\w+)["']|getenv\(\s*["'](\w+)["']"""
+    """Literal names in `environ.get(...)`, `environ[...]`, `getenv(...)`, `environment.get(...)`.
+
+    In capitals: models have environments, too, whose `type` is asked for.
+    """
+    pattern = r"""(?:environ|environment)(?:\.get\(|\[)\s*["']([A-Z]\w*)["']|getenv\(\s*["'](\w+)["']"""
     return {name for found in re.findall(pattern, file.read_text("utf-8")) for name in found if name}
 
 
