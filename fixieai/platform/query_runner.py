@@ -373,7 +373,7 @@ async def _end(journal: Journal, failure: Failure) -> bool:
     line = Line(LineKind.RESPONSE, failure.message)
     try:
         await journal.finish(line, PLATFORM, failure)
-    except errors.NotFound:  # its session was deleted meanwhile, or this process was taken for dead
+    except (errors.NotFound, errors.Conflict):  # its session was deleted, or it is another process'
         if await journal.runs_elsewhere():
             failure = _GOES_ON_ELSEWHERE
         journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
