@@ -72,7 +72,7 @@ class Running:
             )
 
     def output(self) -> str:
-        return self._output.read_text("utf-8")
+        return self._output.read_text("utf-8", errors="replace")  # the last character may be half there
 
     def wait_for(self, text: str) -> str:
         """Waits until `text` was printed; everything that was."""
@@ -184,7 +184,7 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> None:
         """Waits until it was shown, and forgets what was shown up to there."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + SECONDS
         while (match := re.search(pattern, self._shown)) is None:
             assert time.monotonic() < until, self._shown
             time.sleep(0.02)

@@ -94,7 +94,7 @@ def test_at_a_terminal_one_sees_how_much_is_sent_and_ctrl_c_ends_the_waiting(
         terminal.wait_for("Waiting until it is ready")
         terminal.type("\x03")
         terminal.wait_for("Interrupted")
-        assert terminal.process.wait(30) == 130
+        assert terminal.process.wait(60) == 130
 
 
 def test_a_new_deployment_takes_over_and_an_older_one_can_be_made_current_again(platform_cli, parrot):

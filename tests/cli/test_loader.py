@@ -26,7 +26,7 @@ def uvicorn(folder, port, variables):
         yield lambda: (folder / "uvicorn.log").read_text("utf-8")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 @pytest.fixture

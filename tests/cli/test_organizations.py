@@ -57,6 +57,6 @@ def test_at_a_terminal_deleting_asks_before(platform_cli, at_terminal) -> None:
     with at_terminal("organization", "delete", "asked") as terminal:
         terminal.wait_for("Delete the organisation asked\\?")
         terminal.type("n\r")
-        assert terminal.process.wait(30) == 1
+        assert terminal.process.wait(60) == 1
     with at_terminal("organization", "delete", "asked", "--force") as terminal:
         terminal.wait_for("Deleted asked")

@@ -163,7 +163,7 @@ def test_a_program_whose_agent_another_serves_now_says_so_and_ends(platform_cli,
     first.wait_for("is served at")
     second = platform_cli.start("serve", "--no-reload", "--port", "0", folder=echo)
     second.wait_for("is served at")
-    assert first.process.wait(30) == 1
+    assert first.process.wait(60) == 1
     assert "Another program serves this agent meanwhile" in first.output()
     assert _ask(platform_cli) == "first hello"
     second.stop()

@@ -92,13 +92,13 @@ def test_at_a_terminal_deleting_asks_before(platform_cli, at_terminal):
         with at_terminal("session", "delete", handle) as terminal:
             terminal.wait_for(f"Delete the session {handle}, with its messages and attachments\\?")
             terminal.type(keys)
-            assert terminal.process.wait(30) == code
+            assert terminal.process.wait(60) == code
     assert _newest_session(platform_cli) == handle
     with at_terminal("session", "delete", handle, "other") as terminal:
         terminal.wait_for("Delete these 2 sessions")
         terminal.type("y\r")
         terminal.wait_for(f"Deleted {handle}")
-        assert terminal.process.wait(30) == 1
+        assert terminal.process.wait(60) == 1
     with at_terminal("session", "delete", "--force", handle) as terminal:
         terminal.wait_for("there is no session")
 
@@ -149,7 +149,7 @@ def test_at_a_terminal_ctrl_c_cancels_a_line_and_ctrl_d_ends(platform_cli, at_te
         terminal.wait_for(r"You rolled \d+ and \d+, for a total of \d+\.")
         terminal.wait_for(PROMPT)
         terminal.type("\x04")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
     history = platform_cli.folder / "home" / "console_history"
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
     assert "Roll 2d20" in history.read_text()
@@ -162,7 +162,7 @@ def test_a_terminal_gets_a_table_and_no_control_characters_of_others(platform_cl
     with at_terminal("session") as terminal:
         terminal.wait_for("FIRST WORDS")
         terminal.wait_for("Roll \ufffd\\[31mred")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
 
 
 def test_ctrl_c_stops_listening_to_an_answer_and_the_conversation_goes_on(platform_cli, at_terminal):
@@ -191,5 +191,5 @@ def test_ctrl_c_at_a_question_is_exit_code_130(platform_cli, at_terminal):
         terminal.wait_for("Handle")
         terminal.type("\x03")
         terminal.wait_for("Interrupted")
-        assert terminal.process.wait(30) == 130
+        assert terminal.process.wait(60) == 130
     assert not (platform_cli.folder / "never").exists()
