@@ -65,8 +65,25 @@ async function adoptKey() {
   return Boolean(found);
 }
 
+/** Nobody who sends a link with a code of their own takes the place of who is signed in, unasked. */
 async function exchange(code) {
-  keep((await call("POST", "/api/browser-keys", { body: { code } })).key);
+  const { key: given } = await call("POST", "/api/browser-keys", { body: { code } });
+  const present = key ?? (await keyOfAnotherTab());
+  keep(present && !mayReplace(present, given) ? present : given);
+}
+
+function mayReplace(present, given) {
+  const [now, next] = [present, given].map(personOf);
+  return now === null || now === next || confirm(`This link signs you in as ${next}, and you are ${now}. Go on as ${next}?`);
+}
+
+/** Whose key it is, as it says itself. */
+function personOf(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub;
+  } catch {
+    return null;
+  }
 }
 
 /** Signs in, by a call that answers with a key. */

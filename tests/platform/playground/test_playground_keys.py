@@ -6,6 +6,8 @@ import pytest
 import requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.wait import WebDriverWait
 
 from fixieai import testing
 from fixieai.platform import signing_keys
@@ -47,6 +49,30 @@ def test_a_new_tab_gets_the_key_of_an_open_one(page) -> None:
     finally:
         page.chromium.close()
         page.chromium.switch_to.window(first)
+
+
+@pytest.mark.parametrize("is_in_another_tab", [False, True])
+def test_a_link_of_somebody_else_takes_nobody_s_place_unasked(page, *, is_in_another_tab: bool) -> None:
+    """Whoever sends such a link would read what is asked on the page from then on."""
+    name = f"mallory-{is_in_another_tab}".lower()
+    mallory = page.platform.add_user(name)
+    links = [f"{page.platform.url}/#code={mallory.call('POST', '/api/browser-codes')['code']}" for _ in "12"]
+    page.open()
+    first = page.chromium.current_window_handle
+    try:
+        if is_in_another_tab:
+            page.chromium.switch_to.new_window("tab")
+        for link, answer, user in zip(links, ("dismiss", "accept"), ("local", name), strict=True):
+            page.chromium.get(link)
+            question = WebDriverWait(page.chromium, 15).until(expected_conditions.alert_is_present())
+            assert f"signs you in as {name}, and you are local" in question.text
+            getattr(question, answer)()
+            page.wait(lambda user=user: page.texts("#account a") == [user])
+    finally:
+        page.run("sessionStorage.clear()")
+        if is_in_another_tab:
+            page.chromium.close()
+            page.chromium.switch_to.window(first)
 
 
 def test_a_key_that_ended_asks_for_another_and_a_pasted_one_is_not_kept(page, home: pathlib.Path) -> None:
