@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import tomllib
 
 import pytest
 
@@ -101,6 +102,17 @@ def test_defaults_of_limits_are_true() -> None:
         "FIXIE_LLM_LONGEST_WAIT_SECONDS": calls.longest_wait_seconds,
         "FIXIE_LLM_STREAM": 1,
     }
+
+
+def test_every_dependency_has_its_row_and_no_other() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["postgres"], *extras["s3"], *extras["workflows"]]
+    table = page("architecture.md").partition("## Dependencies")[2].partition("## Budgets")[0]
+    heading, *rows = re.findall(r"^\| ([\w-]+) \|(?:[^|\n]+\|){5}$", table, re.MULTILINE)
+
+    assert heading == "package"
+    assert rows == sorted(re.split(r"[^\w-]", each)[0] for each in needed)
 
 
 @pytest.mark.parametrize("owner", PROVIDERS)
