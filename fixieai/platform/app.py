@@ -213,18 +213,7 @@ async def _compose(
     auth: Auth,
     stack: contextlib.AsyncExitStack,
 ) -> Platform:
-    # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
-    # connections that one agent may have wait their turn.
-    policy = egress.EgressPolicy(
-        allow_loopback=settings.public_url is None or settings.may_reach_private_agents,
-        allow_private=settings.may_reach_private_agents,
-        connections_per_host=_CONNECTIONS_PER_AGENT,
-        pool_seconds=None,
-        read_seconds=None,
-        total_seconds=None,
-    )
-    own = dataclasses.replace(policy, allow_loopback=True)
-    caller = AgentCaller(egress.build_session(policy), egress.build_session(own))
+    caller = _agent_caller(settings)
     stack.push_async_callback(caller.close)
     models = Models(settings.models)
     stack.push_async_callback(models.close)
@@ -254,7 +243,6 @@ async def _compose(
     collecting = Retention(database, stored, embeds, hosting, settings.kept_days)
     stack.push_async_callback(collecting.close)
     services = Services(
-        auth,
         caller,
         AgentAddresses(auth, deployments, settings.limits.agent_seconds),
         registry,
@@ -294,6 +282,21 @@ async def _compose(
         metrics=metrics,
         readiness=Readiness(database),
     )
+
+
+def _agent_caller(settings: Settings) -> AgentCaller:
+    # Each call to an agent has a deadline of its own, so the pool sets none: calls beyond the
+    # connections that one agent may have wait their turn.
+    policy = egress.EgressPolicy(
+        allow_loopback=settings.public_url is None or settings.may_reach_private_agents,
+        allow_private=settings.may_reach_private_agents,
+        connections_per_host=_CONNECTIONS_PER_AGENT,
+        pool_seconds=None,
+        read_seconds=None,
+        total_seconds=None,
+    )
+    own = dataclasses.replace(policy, allow_loopback=True)
+    return AgentCaller(egress.build_session(policy), egress.build_session(own))
 
 
 def _embed_reader(settings: Settings, embeds: Embeds, stack: contextlib.AsyncExitStack) -> EmbedReader:

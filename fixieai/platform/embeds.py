@@ -29,6 +29,7 @@ from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
 
 _logger = logging.getLogger("fixieai.platform")
+# Who sent what the person themselves said or attached; agents are named by their ids.
 PERSON = "user"
 MAXIMUM_BYTES = 32 * 1024 * 1024
 _MOST_NAMED = 64

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fixieai import errors
 from fixieai.platform import session_handles
-from fixieai.platform.embeds import Embeds, Kept
+from fixieai.platform.embeds import PERSON, Embeds, Kept
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
 from fixieai.protocol.messages import Message
@@ -23,7 +23,6 @@ from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.usage import Spent
 
-USER = "user"
 ROUTER = "router"
 ROUTING = "routing"
 _NAME_LENGTH = 80
@@ -186,7 +185,7 @@ class Journal:
         """The question, with the embeds that came with it. Made once, however often it is to be stored."""
         self._note_attached(asked)
         line = Line(LineKind.QUERY, asked.message.text, embeds=asked.message.embeds)
-        return self._message(line, USER)
+        return self._message(line, PERSON)
 
     async def go_on(self, query_id: int) -> list[messages.Message]:
         """Takes up a query where it was left; its messages so far, the question first.
@@ -384,7 +383,7 @@ def conversation(newest: list[messages.Message], agent_id: str) -> list[Line]:
     turn: list[Line] = []
     for message in newest:
         line = line_of(message)
-        if line is None or message.sender not in (USER, agent_id):
+        if line is None or message.sender not in (PERSON, agent_id):
             continue
         turn = [line] if line.kind is LineKind.QUERY else [*turn, line]
         if line.kind is LineKind.RESPONSE and turn[0].kind is LineKind.QUERY:

@@ -12,7 +12,7 @@ from fixieai.llm.models import Models
 from fixieai.platform import builtin_funcs, query_embed
 from fixieai.platform.agent_addresses import AgentAddresses
 from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
-from fixieai.platform.auth import Auth, Caller
+from fixieai.platform.auth import Caller
 from fixieai.platform.budgets import Budget, Budgets
 from fixieai.platform.embeds import Embeds
 from fixieai.platform.journal import Journal
@@ -42,7 +42,6 @@ _SECONDS_BETWEEN_PARTIALS = 0.03
 class Services:
     """What performing needs, shared by all queries."""
 
-    auth: Auth
     agents: AgentCaller
     agent_addresses: AgentAddresses
     registry: Registry
@@ -162,6 +161,7 @@ class _Performer:
         self._is_answer_seen = False
 
     async def perform(self, effect: Effect) -> Reply:
+        """Does one thing that the loop asks for, and gives back what came of it."""
         match effect:
             case CallLlm():
                 return await self._call_llm(effect)

@@ -35,6 +35,7 @@ class Programs:
         self._cache: dict[int, tuple[str, Program]] = {}
 
     def of(self, agent: Agent) -> Program:
+        """The agent's program: parsed anew when the agent was modified since."""
         known = self._cache.get(agent.id)
         if known is not None and known[0] == agent.modified:
             return known[1]
@@ -46,6 +47,7 @@ class Programs:
 
 
 def build(agent: Agent) -> Program:
+    """What the agent's last handshake makes of it."""
     stored = json.loads(agent.metadata) if agent.metadata else None
     described = metadata.parse_metadata(stored) if stored else None
     if not isinstance(described, metadata.CodeShotAgentMetadata):

@@ -71,6 +71,7 @@ class Histogram:
         self._sums: dict[tuple[str, ...], float] = {}
 
     def observe(self, seconds: float, *values: str) -> None:
+        """`values` as in `Counter.add`."""
         counts = self._counts.get(values)
         if counts is None:
             counts = self._counts[values] = [0] * (len(BUCKETS) + 1)

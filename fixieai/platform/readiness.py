@@ -4,7 +4,6 @@ import asyncio
 
 from fixieai import errors
 from fixieai.storage.database import Database
-from fixieai.storage.transaction import Transaction
 
 _SECONDS = 2.0
 DRAINING = "The platform is about to stop. Others go on."
@@ -38,11 +37,7 @@ class Readiness:
 
     async def _database_answers(self) -> bool:
         try:
-            await self._database.read(_ask)
+            await self._database.ask_whether_it_answers()
         except errors.FixieError:
             return False
         return True
-
-
-def _ask(transaction: Transaction) -> None:
-    transaction.row("SELECT 1", {})

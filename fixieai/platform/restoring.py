@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from fixieai import errors
 from fixieai.platform.backups import FORMAT, KEYS, MANIFEST, POSTGRES, SQLITE, Summary
-from fixieai.platform.settings import Settings
+from fixieai.platform.settings import DATABASE_FILE, Settings
 from fixieai.storage import blobs, sqlite_backup, sqlite_errors
 from fixieai.storage.blobs import Blobs
 
@@ -107,7 +107,7 @@ def _put_database(settings: Settings, unfinished: pathlib.Path, summary: Summary
     if summary.database == SQLITE:
         if found := sqlite_backup.findings(copy):
             raise errors.ConfigurationError(f"The database in the backup is damaged: {found[0]}")
-        copy.rename(unfinished / "fixie.db")
+        copy.rename(unfinished / DATABASE_FILE)
         return
     if settings.is_alone:
         raise errors.ConfigurationError(

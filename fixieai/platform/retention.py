@@ -48,6 +48,7 @@ _ENDED_SECONDS: dict[retention.Ended, float] = {
 _FAILED_SECONDS = 30 * _DAY_SECONDS
 # Bytes are stored before what refers to them.
 _NEW_BLOB_SECONDS = _DAY_SECONDS
+# What reports call them, where it is not as above.
 _NAMES = {
     "flows": "OAuth flows",
     "keys": "API keys",

@@ -87,6 +87,7 @@ class Run:
         return failure.code if failure else None
 
     def publish(self, event: Event) -> None:
+        """Shows the event to every reader; a partial answer takes the place of the one before."""
         if event.is_partial:
             self._partial = event
         else:

@@ -14,6 +14,7 @@ from fixieai.storage.database import sqlite_url
 from fixieai.storage.user_storage import Quota
 
 LOCAL_USERNAME = "local"
+DATABASE_FILE = "fixie.db"
 _Number = TypeVar("_Number", int, float)
 _PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 # Of each person with each agent.
@@ -147,7 +148,7 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        return self.postgres_url or sqlite_url(self.home.absolute() / "fixie.db")
+        return self.postgres_url or sqlite_url(self.home.absolute() / DATABASE_FILE)
 
     @property
     def is_alone(self) -> bool:

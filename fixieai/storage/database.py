@@ -64,6 +64,10 @@ class Database:
         """
         return await self._run(self._writer, lambda transaction: function(transaction, *args, **kwargs))
 
+    async def ask_whether_it_answers(self) -> None:
+        """Raises ServiceUnavailable, ConfigurationError, ... when it does not."""
+        await self.read(lambda transaction: transaction.row("SELECT 1", {}))
+
     async def close(self) -> None:
         """Finishes what was begun; later calls get ServiceUnavailable."""
         if not self._is_closed:
