@@ -35,6 +35,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()  # one for all: a result is read before the next statement
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         return self._run(sql, params).fetchall()
@@ -52,7 +53,7 @@ class PostgresTransaction:
             if isinstance(value, int) and not -_TOO_LARGE <= value < _TOO_LARGE:
                 raise errors.UnprocessableContent(f"{name}: is too large to be stored")
         try:
-            return self._connection.execute(translated(sql), params)
+            return self._cursor.execute(translated(sql), params)
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise postgres_errors.explain(error) from error
 
@@ -77,6 +78,16 @@ def connect(url: str) -> psycopg.Connection[Row]:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def connect_for_jobs(url: str, *, is_read_only: bool) -> psycopg.Connection[Row]:
+    """A connection whose first statement begins a transaction: what that one sees, all of a read see."""
+    connection = connect(url)
+    connection.autocommit = False
+    if is_read_only:
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     return connection
 
 

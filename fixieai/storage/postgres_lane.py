@@ -4,10 +4,11 @@ A connection that breaks is opened again, and the job on it run again, unless it
 transaction was being committed: then nobody can know whether it was, and the caller is told.
 """
 
+import functools
 import queue
 import threading
 import time
-from typing import LiteralString
+from collections.abc import Callable
 
 import psycopg
 
@@ -21,9 +22,6 @@ _TRIES = 20
 # As long as a restart or a failover takes.
 _OUTAGE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
-# What the first statement of a read sees, all of them see.
-_BEGIN_READING: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_BEGIN_WRITING: LiteralString = "BEGIN"
 
 
 class PostgresLane:
@@ -31,9 +29,9 @@ class PostgresLane:
 
     def __init__(self, url: str, threads: int, *, is_read_only: bool) -> None:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        begin = _BEGIN_READING if is_read_only else _BEGIN_WRITING
         self._closing = threading.Event()
-        workers = [_Worker(url, begin, self._queue, self._closing) for _ in range(threads)]
+        connect = functools.partial(postgres_connection.connect_for_jobs, url, is_read_only=is_read_only)
+        workers = [_Worker(connect, self._queue, self._closing) for _ in range(threads)]
         self._threads = [
             threading.Thread(target=worker.serve, name="fixie-postgres", daemon=True) for worker in workers
         ]
@@ -65,11 +63,13 @@ class _Worker:
     """One thread and its connection, which is opened when the first job comes."""
 
     def __init__(
-        self, url: str, begin: LiteralString, jobs: queue.SimpleQueue[Job | None], closing: threading.Event
+        self,
+        connect: Callable[[], psycopg.Connection[Row]],
+        jobs: queue.SimpleQueue[Job | None],
+        closing: threading.Event,
     ) -> None:
-        self._url = url
+        self._connect = connect
         self._closing = closing
-        self._begin = begin
         self._jobs = jobs
         self._connection: psycopg.Connection[Row] | None = None
 
@@ -102,17 +102,15 @@ class _Worker:
 
     def _run_once(self, job: Job) -> None:
         try:
-            connection = self._connection or postgres_connection.connect(self._url)
-            self._connection = connection
-            connection.execute(self._begin)
+            connection = self._connection = self._connection or self._connect()
             job.run(PostgresTransaction(connection))
         except BaseException as error:
             undone = _Undone(error)
             if self._connection is not None and not postgres_errors.is_lost(undone.reason):
-                self._connection.execute("ROLLBACK")
+                self._connection.rollback()
             raise undone from error
         try:
-            connection.execute("COMMIT")
+            connection.commit()
         except psycopg.Error:
             self._disconnect()
             raise

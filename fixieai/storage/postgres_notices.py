@@ -22,6 +22,8 @@ _SEND = "SELECT pg_notify(%s, notice) FROM unnest(%s::text[]) AS notice"
 # For the time of an outage, after which everybody looks for what was missed anyway.
 _MOST_UNSENT = 10_000
 _PAUSE_SECONDS = 0.2
+# What is told soon after something else is sent together: it costs everybody as much as one notice.
+_GATHERING_SECONDS = 0.005
 _LAST_SECONDS = 1.0
 _logger = logging.getLogger("fixieai.storage")
 
@@ -106,3 +108,4 @@ class PostgresNotices:
                 raise
             if not self._unsent:
                 self._is_sent.set()
+            await asyncio.sleep(_GATHERING_SECONDS)

@@ -35,12 +35,14 @@ class NewQuery:
     """A query before it is stored.
 
     `agent_id` is None while the router has not chosen yet; `session_name` names a session without a name.
+    `is_in_new_session`: the session has its name, and was stored a moment ago.
     """
 
     question: NewMessage
     executor_id: str
     agent_id: str | None = None
     session_name: str | None = None
+    is_in_new_session: bool = False
 
 
 class SessionBusy(errors.Conflict):
@@ -54,7 +56,8 @@ def begin(transaction: Transaction, owner_id: int, session_id: int, new: NewQuer
         NotFound: the owner has no such session (any more).
         SessionBusy: a query of this session is being answered.
     """
-    sessions.touch(transaction, owner_id, session_id, new.session_name)
+    if not new.is_in_new_session:
+        sessions.touch(transaction, owner_id, session_id, new.session_name)
     asked = messages.append_question(transaction, owner_id, session_id, new.question)
     params: Params = {
         "id": asked.id,
@@ -69,9 +72,14 @@ def begin(transaction: Transaction, owner_id: int, session_id: int, new: NewQuer
 
 
 def finish(
-    transaction: Transaction, place: Place, status: Ending, answer: NewMessage, error_code: str | None = None
+    transaction: Transaction,
+    place: Place,
+    status: Ending,
+    answer: NewMessage,
+    error_code: str | None = None,
+    tokens: int = 0,
 ) -> messages.Message:
-    """Stores the last message of a query and how it ended.
+    """Stores the last message of a query, how it ended, and that it used so many tokens more.
 
     Raises:
         NotFound: the owner has no such query (its session may have been deleted), or another runs it.
@@ -83,6 +91,7 @@ def finish(
         "executor_id": place.executor_id,
         "status": status,
         "error_code": error_code,
+        "tokens": tokens,
         "now": timestamps.now(),
     }
     try:

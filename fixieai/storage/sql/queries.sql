@@ -5,7 +5,7 @@ SELECT :id, :session_id, :agent_id, 'running', :now, :executor_id
 WHERE NOT EXISTS (SELECT 1 FROM queries WHERE session_id = :session_id AND status = 'running');
 
 -- name: finish
-UPDATE queries SET status = :status, finished = :now, error_code = :error_code
+UPDATE queries SET status = :status, finished = :now, error_code = :error_code, tokens = tokens + :tokens
 WHERE id = :id AND status = 'running' AND executor_id = :executor_id AND EXISTS (
     SELECT 1 FROM sessions WHERE sessions.id = queries.session_id AND sessions.owner_id = :owner_id
 );
