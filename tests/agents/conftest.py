@@ -32,13 +32,16 @@ def jwk(kid: str, key: Ed25519PrivateKey) -> dict[str, Any]:
 class KeyServer:
     """Publishes keys at `url`, signs tokens with them, and counts who asks.
 
-    `answer` replaces the document: a status and a body. `pause` makes it slow, in seconds.
+    `answer` replaces the document: a status and a body. `pause` makes it slow, in seconds; it answers
+    nobody while `may_answer` is not set.
     """
 
     def __init__(self) -> None:
         self.keys = {"first": Ed25519PrivateKey.generate()}
         self.answer: tuple[int, bytes] | None = None
         self.pause = 0.0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.requests: list[str] = []
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/jwks.json"
@@ -60,6 +63,7 @@ class KeyServer:
             def do_GET(self) -> None:
                 key_server.requests.append(self.path)
                 time.sleep(key_server.pause)
+                key_server.may_answer.wait(30)
                 status, body = key_server.document()
                 self.send_response(status)
                 if status in (301, 302):

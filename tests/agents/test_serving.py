@@ -94,7 +94,7 @@ def test_a_program_serves_until_it_is_told_to_stop(stop: signal.Signals) -> None
         assert f"`fixie agent register mine {url}`" in process.stdout.readline()
         assert requests.get(url, timeout=20).json() == {"detail": "Not authenticated"}
         process.send_signal(stop)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

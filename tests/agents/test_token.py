@@ -242,7 +242,7 @@ def test_while_new_keys_are_fetched_known_ones_are_not_held_up(
 ) -> None:
     monkeypatch.setattr(jwks, "COOL_DOWN_SECONDS", 0.0)
     verify(key_server.token(), client)
-    key_server.pause = 2.0
+    key_server.may_answer.clear()
     unknown = key_server.token(headers={"kid": "made up"})
     waiting = threading.Thread(target=verify, args=(unknown, client))
     waiting.start()
@@ -252,6 +252,7 @@ def test_while_new_keys_are_fetched_known_ones_are_not_held_up(
     assert not token.would_fetch(text, client)
     assert verify(text, client) is not None
     assert waiting.is_alive()
+    key_server.may_answer.set()
     waiting.join()
 
 

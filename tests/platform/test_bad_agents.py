@@ -35,7 +35,7 @@ def answers(status: int, body: bytes, **headers: str) -> Callable[[Handler], Non
 
 
 def hangs(handler: Handler) -> None:
-    time.sleep(3)
+    time.sleep(30)
 
 
 def hangs_up(handler: Handler) -> None:
@@ -45,7 +45,7 @@ def hangs_up(handler: Handler) -> None:
 def drips_without_end(handler: Handler) -> None:
     handler.send_response(200)
     handler.end_headers()
-    for _ in range(100):
+    for _ in range(600):
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.05)
@@ -81,6 +81,12 @@ def impatient() -> Iterator[testing.Platform]:
         yield platform
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[testing.Platform]:
+    with testing.platform() as platform:
+        yield platform
+
+
 @pytest.mark.parametrize(
     ("post", "said"),
     [
@@ -95,21 +101,29 @@ def impatient() -> Iterator[testing.Platform]:
         (answers(200, b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "not a response"),
         (answers(200, ANSWER + b" " * (9 * 2**20)), "more than 8388608 bytes"),
         (answers(200, ANSWER, Content_Length="100000"), "could not be reached"),
-        (hangs, "within 1 seconds"),
-        (drips_without_end, "within 1 seconds"),
         (hangs_up, "could not be reached"),
     ],
 )
-def test_a_func_that_answers_badly_ends_the_query_in_time_with_a_message(impatient, post, said) -> None:
+def test_a_func_that_answers_badly_ends_the_query_with_a_message(patient, post, said) -> None:
+    with serving(answers(200, HANDSHAKE.encode()), post) as url:
+        patient.register("breaking", url)
+        answer = patient.ask("breaking", "Break")
+
+    assert answer.error == "agent_unavailable"
+    assert said in answer.text
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("post", [hangs, drips_without_end])
+def test_a_func_that_does_not_end_its_answer_ends_the_query_in_time_with_a_message(impatient, post) -> None:
     with serving(answers(200, HANDSHAKE.encode()), post) as url:
         impatient.register("breaking", url)
         started = time.monotonic()
         answer = impatient.ask("breaking", "Break")
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     assert answer.error == "agent_unavailable"
-    assert said in answer.text
-    assert "secret" not in answer.text
+    assert "within 1 seconds" in answer.text
 
 
 def test_a_standalone_agent_that_refuses_without_a_word_is_told_by_its_status(impatient) -> None:

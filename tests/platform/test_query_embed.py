@@ -212,7 +212,7 @@ async def test_a_pdf_that_fills_memory_or_time_is_ended(monkeypatch: pytest.Monk
     began = time.monotonic()
     with pytest.raises(documents.Unreadable):
         await documents.Documents().read("", head + b"stream\n" + bomb + tail[tail.index(b"\nendstream") :])
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 60
 
 
 class _Files(http.server.BaseHTTPRequestHandler):

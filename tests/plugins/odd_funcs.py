@@ -118,7 +118,7 @@ async def cancel_myself(query: Message) -> str:
 
 
 def sleep_long(query: Message) -> str:
-    time.sleep(1.5)
+    time.sleep(20)
     return "late"
 
 

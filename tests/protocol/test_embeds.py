@@ -31,9 +31,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def send_dripping(self) -> None:
-        self._begin(200, ("Content-Length", "1000"))
+        self._begin(200, ("Content-Length", "6000"))
         try:
-            for _ in range(1000):
+            for _ in range(6000):
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.01)
@@ -165,7 +165,7 @@ def test_a_server_that_drips_bytes_is_left_at_the_deadline(
     began = time.monotonic()
     with pytest.raises(requests.Timeout):
         _ = Embed("text/plain", f"{files}/dripping").content
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("path", ["circle", "to_a_file"])

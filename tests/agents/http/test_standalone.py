@@ -40,7 +40,7 @@ def test_each_line_is_sent_as_soon_as_it_is_there(
 
     def pieces(query: Message):  # type: ignore[no-untyped-def]
         yield "first"
-        yield str(has_read.wait(10))
+        yield str(has_read.wait(60))
 
     async def pieces_async(query: Message):  # type: ignore[no-untyped-def]
         yield "first"
@@ -109,4 +109,4 @@ def test_a_stream_nobody_reads_is_ended(served: Callable[[Any], str], key_server
 
     with ask(served(StandaloneAgent(endless)), key_server, stream=True) as answer:
         next(answer.iter_lines(chunk_size=1))
-    assert has_ended.wait(10)
+    assert has_ended.wait(60)

@@ -49,13 +49,13 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_before_it_goes_off(graphql, bomb: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     answer = graphql(BOMBS[bomb])
 
     assert answer.status == 400
     assert answer.content["data"] is None
     assert set(answer.codes) == {"wrong_shape"}
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert graphql(ME).data == {"user": {"username": "local"}}
 
 
