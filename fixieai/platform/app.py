@@ -192,7 +192,8 @@ async def open_platform(settings: Settings, metrics: Metrics | None = None) -> A
             await platform.revisions.open()
             platform.retention.open()
             await platform.runner.take_over()
-        await platform.embeds.open(is_alone=settings.is_alone)
+        # A command that passes by, perhaps with fewer variables, does not decide where all keep bytes.
+        await platform.embeds.open(is_alone=settings.is_alone or not settings.takes_up_work)
         async with replicas.together(platform, keys):
             yield platform
             await platform.runner.stopped()

@@ -1,11 +1,16 @@
 """Who keeps bytes elsewhere than the others learns it at the start."""
 
+import base64
+import dataclasses
 import logging
 import pathlib
 
 import pytest
 
 from fixieai.platform import blob_place
+from fixieai.platform.app import open_platform
+from fixieai.platform.settings import from_environment
+from fixieai.storage import shared_facts
 from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import connect
 
@@ -21,4 +26,19 @@ async def test_another_place_than_the_first_one_is_reported(
     assert found == [True, True, False]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "FIXIE_BLOBS_URL" in caplog.text
+    await database.close()
+
+
+async def test_a_command_that_passes_by_decides_no_place(postgres_url: str, tmp_path: pathlib.Path) -> None:
+    environment = {
+        "FIXIE_DATABASE_URL": postgres_url,
+        "FIXIE_SECRET_KEY": base64.b64encode(bytes(32)).decode(),
+    }
+    settings = dataclasses.replace(from_environment(environment, tmp_path / "home"), takes_up_work=False)
+
+    async with open_platform(settings):
+        pass
+
+    database = await connect(postgres_url)
+    assert not await database.read(shared_facts.find, blob_place.FACT)
     await database.close()
