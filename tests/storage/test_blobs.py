@@ -38,7 +38,7 @@ def _make_bucket(url: str) -> None:
     for _ in range(600):
         try:
             request = urllib.request.Request(f"{url}/stored", method="PUT")
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=60).close()
         except urllib.error.URLError:
             time.sleep(0.1)
         else:

@@ -24,7 +24,7 @@ class _Gate:
         self._open = threading.Event()
 
     def hold(self, _transaction: Transaction) -> None:
-        self._open.wait(10)
+        self._open.wait(60)
 
     def open(self) -> None:
         self._open.set()
@@ -151,12 +151,12 @@ async def test_a_function_reads_one_view(database: Database, owner_id: int) -> N
     def look_twice(transaction: Transaction) -> tuple[str | None, str | None]:
         first = user_storage.get(transaction, owner_id, "ann/dice", "key")
         between.set()
-        written.wait(10)
+        written.wait(60)
         return first, user_storage.get(transaction, owner_id, "ann/dice", "key")
 
     await database.write(user_storage.put, owner_id, "ann/dice", "key", "old")
     looking = asyncio.create_task(database.read(look_twice))
-    await asyncio.to_thread(between.wait, 10)
+    await asyncio.to_thread(between.wait, 60)
     await database.write(user_storage.put, owner_id, "ann/dice", "key", "new")
     written.set()
     assert await looking == ("old", "old")

@@ -172,15 +172,18 @@ async def test_the_database_of_another_program_is_left_alone(file: pathlib.Path)
 async def test_a_program_that_keeps_the_file_locked_is_waited_for_then_reported(
     file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 60)
+    patient = await connect(sqlite_url(file))
+    owner_id = (await patient.write(users.ensure, "ann")).id
     monkeypatch.setattr(sqlite_connection, "BUSY_SECONDS", 0.5)
     database = await connect(sqlite_url(file))
-    owner_id = (await database.write(users.ensure, "ann")).id
     with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
-        waiting = asyncio.create_task(database.write(user_storage.put, owner_id, "ann/dice", "a", "1"))
+        waiting = asyncio.create_task(patient.write(user_storage.put, owner_id, "ann/dice", "a", "1"))
         await asyncio.sleep(0.2)
         other.execute("ROLLBACK")
         await waiting
+        await patient.close()
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(errors.ServiceUnavailable, match=r"fixie\.db locked"):
             await database.write(user_storage.put, owner_id, "ann/dice", "b", "1")

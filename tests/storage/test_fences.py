@@ -48,7 +48,7 @@ def test_a_query_is_taken_behind_a_line_that_is_being_stored(processes: _Two, pl
             taking = threads.submit(queries.take, PostgresTransaction(new), "new")
             time.sleep(0.2)
             assert not taking.done()
-        assert [taken.id for taken in taking.result(10)] == [place.query_id]
+        assert [taken.id for taken in taking.result(60)] == [place.query_id]
 
     with pytest.raises(errors.NotFound):
         messages.append(PostgresTransaction(old), place, _LATE)
@@ -65,12 +65,12 @@ def test_who_waits_for_a_query_to_be_taken_adds_nothing(processes: _Two, place: 
             time.sleep(0.2)
             assert not adding.done()
         with pytest.raises(errors.NotFound):
-            adding.result(10)
+            adding.result(60)
 
 
 def test_who_stands_still_in_the_middle_of_a_transaction_loses_it(processes: _Two, place: Place) -> None:
     old, new = processes
-    old.execute("SET idle_in_transaction_session_timeout = '300ms'")
+    old.execute("SET idle_in_transaction_session_timeout = '2s'")
     old.execute("BEGIN")
     messages.append(PostgresTransaction(old), place, _LATE)
     assert [taken.id for taken in queries.take(PostgresTransaction(new), "new")] == [place.query_id]
