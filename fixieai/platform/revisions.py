@@ -28,6 +28,7 @@ _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
 # A program registers its address while it starts; it need not answer at once.
 _SECONDS_BETWEEN_HANDSHAKES = (0.5, 1.5, 3.0)
 _NO_CHANGES = AgentChanges()
+_NO_LONGER = "Whoever made it may not change this agent any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,10 @@ class Revisions:
     async def _create_elsewhere(
         self, caller: Caller, agent: Agent, new: NewRevision, make_current: bool
     ) -> Revision:
-        url = str(new.url)
+        url, user_id = str(new.url), caller.user_id
         said = await self._ask_patiently(caller, agent.agent_id, url)
         source = Source(url=url, labels=new.labels)
-        revision, switch = await self._database.write(_insert, agent, source, said, make_current)
+        revision, switch = await self._database.write(_insert, user_id, agent, source, said, make_current)
         self._hosting.follow(switch)
         return revision
 
@@ -173,18 +174,19 @@ class Revisions:
             _logger.exception("a revision of %s could not be deployed", agent.agent_id)
             problem = "Something went wrong on the platform's side. Its log says more."
         else:
-            return await self._ready(agent, revision, said, makes_current)
+            return await self._ready(caller.user_id, agent, revision, said, makes_current)
         self._hosting.retire(revision.id)
         await self._database.write(revisions.end_deployment, agent, revision.id, None, problem)
         raise errors.AgentUnavailable(f"The revision could not be deployed: {problem}")
 
     async def _ready(
-        self, agent: Agent, revision: Revision, said: Handshake, makes_current: bool
+        self, user_id: int, agent: Agent, revision: Revision, said: Handshake, makes_current: bool
     ) -> Revision:
         try:
-            revision, switch = await self._database.write(_end, agent, revision, said, makes_current)
-        except errors.NotFound:  # deleted meanwhile
+            revision, switch = await self._database.write(_end, user_id, agent, revision, said, makes_current)
+        except errors.NotFound:  # deleted meanwhile, or they may not change the agent any more
             self._hosting.retire(revision.id)
+            await self._database.write(revisions.end_deployment, agent, revision.id, None, _NO_LONGER)
             raise
         self._hosting.follow(switch)
         if not revision.is_current:
@@ -210,8 +212,7 @@ class Revisions:
             said = await self._handshakes.try_to_ask(caller, agent.agent_id, revision.url)
         elif revision.status == revisions.READY:
             await self._hosting.start(agent, revision)
-        is_reachable = said is not None or revision.url is None
-        switch = await self._database.write(_switch, agent, revision.id, said, is_reachable)
+        switch = await self._database.write(_switch, caller.user_id, agent, revision.id, said)
         self._hosting.follow(switch)
         return switch.after
 
@@ -329,18 +330,18 @@ def _until(lease_seconds: int) -> int:
 
 
 def _insert(
-    transaction: Transaction, agent: Agent, source: Source, said: Handshake, makes_current: bool
+    transaction: Transaction, user_id: int, agent: Agent, source: Source, said: Handshake, makes_current: bool
 ) -> tuple[Revision, Switch]:
-    agent = agents.locked(transaction, agent)
+    agent = agents.locked_for(transaction, user_id, agent)
     revision = revisions.insert(transaction, agent, source, revisions.READY, said)
     return _made_current(transaction, agent, revision, makes_current)
 
 
 def _end(
-    transaction: Transaction, agent: Agent, revision: Revision, said: Handshake, makes_current: bool
+    transaction: Transaction, user_id: int, agent: Agent, new: Revision, said: Handshake, makes_current: bool
 ) -> tuple[Revision, Switch]:
-    agent = agents.locked(transaction, agent)
-    revision = revisions.end_deployment(transaction, agent, revision.id, said, None)
+    agent = agents.locked_for(transaction, user_id, agent)
+    revision = revisions.end_deployment(transaction, agent, new.id, said, None)
     current = revisions.find(transaction, agent, agent.current_revision_id)
     if not makes_current or current is None or current.id < revision.id:
         return _made_current(transaction, agent, revision, makes_current)
@@ -360,11 +361,13 @@ def _made_current(
 
 
 def _switch(
-    transaction: Transaction, agent: Agent, revision_id: int, said: Handshake | None, is_reachable: bool
+    transaction: Transaction, user_id: int, agent: Agent, revision_id: int, said: Handshake | None
 ) -> Switch:
+    agent = agents.locked_for(transaction, user_id, agent)
     if said is not None:
         revisions.set_handshake(transaction, agent, revision_id, said)
     revision = revisions.get(transaction, agent, revision_id)
+    is_reachable = said is not None or revision.url is None
     return revisions.make_current(transaction, agent, revision, is_reachable=is_reachable)
 
 

@@ -221,6 +221,16 @@ def locked(transaction: Transaction, agent: Agent) -> Agent:
     return by_id(transaction, agent.owner_id, agent.id)
 
 
+def locked_for(transaction: Transaction, user_id: int, agent: Agent) -> Agent:
+    """The same, for who may change it still: its owner, or a member of the organisation that is.
+
+    Raises:
+        NotFound: it is gone, or they may not.
+    """
+    now = locked(transaction, agent)
+    return editable(transaction, user_id, now.owner, now.handle)
+
+
 def page(transaction: Transaction, viewer_id: int, after: str | None, limit: int) -> list[Agent]:
     """The agents that the viewer may see, the oldest first; `after` is the id of the last one seen.
 

@@ -1,15 +1,13 @@
 """People of a platform: added, kept apart, removed."""
 
 import concurrent.futures
-import contextlib
-import http.server
 import pathlib
 import threading
-from collections.abc import Iterator
 
 import pytest
 import requests
 from account_requests import PASSWORD, accept, bearer, post
+from slow_agents import slow_agent
 
 import fixieai
 from fixieai import errors, testing
@@ -167,26 +165,6 @@ def test_who_is_removed_in_the_middle_of_an_answer(own: testing.Platform) -> Non
     assert own.call("GET", "/healthz")["status"] == "ok"
 
 
-@contextlib.contextmanager
-def _slow_handshakes(asked: threading.Event, goes_on: threading.Event) -> Iterator[str]:
-    """An agent that says what it is when it may."""
-
-    class Slow(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.set()
-            goes_on.wait(30)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"type: standalone")
-
-        def log_message(self, *_: object) -> None: ...
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 _CREATE = """mutation ($url: String!) {
     createAgent(agentData: {handle: "late", description: "", funcUrl: $url, published: true}) {
         agent { agentId }
@@ -200,17 +178,16 @@ def test_nothing_comes_to_be_of_who_is_removed_meanwhile(
 ) -> None:
     name = f"quinn-{way}"
     quinn = own.add_user(name)
-    asked, goes_on = threading.Event(), threading.Event()
-    with _slow_handshakes(asked, goes_on) as url, concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with slow_agent() as agent, concurrent.futures.ThreadPoolExecutor(1) as pool:
         if way == "graphql":
-            body = {"query": _CREATE, "variables": {"url": url}}
+            body = {"query": _CREATE, "variables": {"url": agent.url}}
             creating = pool.submit(post, own, "/graphql", body, quinn.api_key)
         else:
             path, headers = f"{own.url}/api/agents/{name}/late", bearer(quinn.api_key)
-            creating = pool.submit(requests.put, path, json={"url": url}, headers=headers, timeout=30)
-        assert asked.wait(30)
+            creating = pool.submit(requests.put, path, json={"url": agent.url}, headers=headers, timeout=30)
+        assert agent.asked.wait(30)
         own.call("DELETE", f"/api/users/{name}")
-        goes_on.set()
+        agent.goes_on.set()
         answer = creating.result()
 
     assert "not_found" in answer.text

@@ -1,6 +1,17 @@
 """Organisations over HTTP: members change what the organisation owns; nobody else learns of it."""
 
+import concurrent.futures
+import pathlib
+
 import pytest
+from slow_agents import slow_agent
+
+from fixieai import errors
+from fixieai.platform.app import open_platform
+from fixieai.platform.auth import Caller
+from fixieai.platform.settings import Settings
+from fixieai.storage import revisions, users
+from fixieai.storage.agents import AgentChanges, Handshake
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +89,54 @@ def test_one_owner_stays_and_agents_go_first(world) -> None:
     assert world.ann("PUT", "/api/agents/brief/agent", {}).status_code == 404
     taken = world.bob("POST", "/api/organizations", {"handle": "brief"})
     assert taken.status_code == 409  # or its agents would read what people told the former ones
+
+
+@pytest.mark.parametrize("way", ["made", "chosen"])
+def test_what_who_is_no_member_any_more_was_about_to_make_current_does_not_become_so(world, way: str) -> None:
+    handle = f"short-{way}"
+    world.ann.get("/api/organizations", "POST", {"handle": handle})
+    world.ann.get(f"/api/organizations/{handle}/members/bob", "PUT", {})
+    path = f"/api/agents/{handle}/ours/revisions"
+    with slow_agent() as agent, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        agent.goes_on.set()
+        world.bob.get(f"/api/agents/{handle}/ours", "PUT", {})
+        other = world.bob.get(path, "POST", {"url": agent.url, "makeCurrent": False})
+        current = world.bob.get(path, "POST", {"url": world.serve("one")})
+        agent.goes_on.clear()
+        agent.asked.clear()
+        if way == "made":
+            doing = pool.submit(world.bob, "POST", path, {"url": agent.url})
+        else:
+            doing = pool.submit(world.bob, "PUT", f"{path}/{other['id']}/current")
+        assert agent.asked.wait(30)
+        assert world.ann("DELETE", f"/api/organizations/{handle}/members/bob").status_code == 204
+        agent.goes_on.set()
+
+        assert doing.result().status_code == 404
+    assert world.ann.get(f"/api/agents/{handle}/ours")["currentRevisionId"] == current["id"]
+    assert world.ann.ask(f"{handle}/ours") == "one: Hi"
+
+
+async def test_code_of_who_is_no_member_any_more_fails_once_it_runs(tmp_path: pathlib.Path) -> None:
+    async with open_platform(Settings(home=tmp_path)) as platform:
+        for name in ("ann", "bob"):
+            await platform.auth.create_api_key(name, "tests")
+        ann, bob = [
+            Caller((await platform.database.read(users.by_username, name)).id, name)
+            for name in ("ann", "bob")
+        ]
+        await platform.organizations.create(ann, "acme", None)
+        await platform.organizations.put_member(ann, "acme", "bob", "member")
+        agent = await platform.registry.create(bob, "ours", AgentChanges(), owner="acme")
+        code = revisions.Source(environment="PYTHON", package_hash="ab" * 32)
+        pending = await platform.database.write(revisions.insert, agent, code, revisions.PENDING)
+        await platform.organizations.remove_member(ann, "acme", "bob")
+
+        with pytest.raises(errors.NotFound):
+            await platform.revisions._ready(
+                bob.user_id, agent, pending, Handshake("standalone", "", []), True
+            )
+
+        (seen,) = await platform.revisions.page(ann, "acme/ours", None, 10)
+        assert (seen.status, seen.is_current) == ("failed", False)
+        assert "may not change" in (seen.problem or "")
