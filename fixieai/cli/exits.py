@@ -70,6 +70,8 @@ def _unforeseen(failure: Exception) -> int:
         return _failed(str(failure), NOT_AUTHENTICATED)
     if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
         _nowhere_to_write()
+    if isinstance(failure, OSError) and failure.strerror:
+        return _failed(f"{failure.filename}: {failure.strerror}" if failure.filename else failure.strerror)
     if isinstance(failure, errors.FixieError | OSError | ValueError):
         return _failed(str(failure))
     return _failed(f"{type(failure).__name__}: {failure} (set {_DEBUG}=1 to see where)")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 import sys
 
 import click
@@ -38,6 +39,8 @@ fixie = click.version_option(package_name="fixieai", prog_name="fixie")(fixie)
 
 def main() -> None:
     """Runs the command line in `sys.argv` and exits. See `exits` for the exit codes."""
+    if sys.stdin is None:  # closed: nobody answers, and no file or socket of ours takes its number
+        sys.stdin = pathlib.Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark, and the command goes on.
         if isinstance(stream, io.TextIOWrapper):  # None where the stream was closed

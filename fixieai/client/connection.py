@@ -96,7 +96,12 @@ class PlatformConnection:
 
     def get_current_user(self) -> dict[str, Any]:
         """`username`, `firstName`, `lastName`, `email`, `defaultModel` of the API key's user."""
-        return _mapping(self.get(f"{self._url}/api/user"))
+        try:
+            return _mapping(self.get(f"{self._url}/api/user"))
+        except errors.NotFound as error:
+            raise errors.ConfigurationError(
+                f"What answers at {self._url} is no Fixie platform: check FIXIE_API_URL."
+            ) from error
 
     def get_current_username(self) -> str:
         """The username, asked for once."""

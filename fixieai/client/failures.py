@@ -61,6 +61,10 @@ _NOT_RUNNING = (
     "No platform is running at {url}: start one with `fixie platform serve`, or with agent.serve() "
     "in your agent's file."
 )
+_NOT_SECURE = (
+    "There is no secure connection to {url}: check whether FIXIE_API_URL must begin with https:// or "
+    "http://, and the server's certificate."
+)
 
 
 def may_pass(failure: errors.FixieError) -> bool:
@@ -76,12 +80,9 @@ def of_transport(error: requests.RequestException, api_url: str) -> errors.Fixie
         return errors.Unauthenticated(
             "The API key holds characters that no key has: set FIXIE_API_KEY again."
         )
-    if isinstance(error, requests.ConnectTimeout) or _is_refused(error):
-        if credentials.is_local(api_url):
-            return PlatformUnreachable(_NOT_RUNNING.format(url=api_url), may_pass=False)
-        return PlatformUnreachable(
-            f"{api_url} does not accept connections: check FIXIE_API_URL and the network.", may_pass=True
-        )
+    unconnected = _unconnected(error, api_url)
+    if unconnected is not None:
+        return unconnected
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return PlatformUnreachable(f"{api_url} took too long to answer.", may_pass=True)
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
@@ -91,10 +92,31 @@ def of_transport(error: requests.RequestException, api_url: str) -> errors.Fixie
     return errors.FixieError(f"The request to {api_url} could not be made: {error}")
 
 
+def _unconnected(error: requests.RequestException, api_url: str) -> PlatformUnreachable | None:
+    """None: the request was sent, or may have been."""
+    if isinstance(error, requests.ConnectTimeout) or _is_refused(error):
+        if credentials.is_local(api_url):
+            return PlatformUnreachable(_NOT_RUNNING.format(url=api_url), may_pass=False)
+        return PlatformUnreachable(
+            f"{api_url} does not accept connections: check FIXIE_API_URL and the network.", may_pass=True
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return PlatformUnreachable(_NOT_SECURE.format(url=api_url), may_pass=False)
+    if "Failed to resolve" in f"{_reason(error)}":
+        return PlatformUnreachable(
+            f"There is no server of the name in {api_url}: check FIXIE_API_URL and the network.",
+            may_pass=True,
+        )
+    return None
+
+
 def _is_refused(error: BaseException) -> bool:
+    return isinstance(error, requests.ConnectionError) and "refused" in f"{_reason(error)}"
+
+
+def _reason(error: BaseException) -> object:
     # requests wraps urllib3's MaxRetryError, which wraps the refusal in `reason`, not in `__cause__`.
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, requests.ConnectionError) and "refused" in f"{reason or error}"
+    return getattr(error.args[0] if error.args else None, "reason", None) or error
 
 
 def of_response(response: requests.Response, body: bytes, api_url: str) -> errors.FixieError:

@@ -125,7 +125,7 @@ def test_a_revision_that_is_not_made_current_waits(platform_cli, parrot, look_un
     look_until(
         lambda: "ready" * (revisions(platform_cli, parrot)[0]["status"] == "ready"), lambda: "still pending"
     )
-    platform_cli(*command.split()[:-2], str(parrot), "--id", newest)
+    platform_cli(*shlex.split(command))
     assert ask(platform_cli) == "second hello hi"
 
 

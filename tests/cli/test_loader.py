@@ -60,3 +60,28 @@ def test_a_platform_that_cannot_be_told_is_no_reason_not_to_serve(fixie, deploye
     with uvicorn(deployed, port, {**fixie.variables, "FIXIE_REFRESH_ON_STARTUP": "true"}) as log:
         look_until(lambda: "The platform could not be told of deployed: No API key" in log(), log)
         assert "Traceback" not in log()
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "last"),
+    [
+        (
+            "import nope\n",
+            "Traceback (most recent call last):",
+            "ModuleNotFoundError: No module named 'nope'",
+        ),
+        ("def agent(: pass\n", '  File "{main}", line 1', "SyntaxError:"),
+    ],
+    ids=["import", "syntax"],
+)
+def test_a_traceback_begins_in_the_authors_code(tmp_path, code, first, last):
+    (tmp_path / "agent.yaml").write_text("handle: broken\n")
+    (tmp_path / "main.py").write_text(code)
+    command = [sys.executable, "-m", "fixieai.cli.agent.loader"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[0] == first.format(main=tmp_path / "main.py")
+    assert lines[-1].startswith(last)
+    assert f'File "{tmp_path / "main.py"}", line 1' in done.stderr
+    assert "importlib" not in done.stderr

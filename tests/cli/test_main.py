@@ -137,6 +137,36 @@ def test_without_a_key_the_exit_code_is_11_and_with_no_platform_1(fixie, argumen
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("init", "made"), 0, ""),
+        (("console", "hello"), 11, "No API key"),
+        (("platform", "users", "remove", "ann"), 1, "Nothing was done"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_where_standard_input_is_closed_nobody_answers(fixie, arguments, code, said):
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "fixieai.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=fixie.folder,
+        env={**os.environ, **fixie.variables},
+    )
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_of_the_system_name_the_file(fixie):
+    (fixie.folder / "file").touch()
+    done = fixie("init", "file/x", code=1)
+    assert "file/x/agent.yaml" in done.stderr
+    assert "Errno" not in done.stderr
+    assert "there is no folder" in fixie("platform", "backup", "nowhere/b", code=2).stderr
+
+
 def test_a_reader_that_goes_away_is_no_error_to_speak_of(fixie):
     for arguments in (("--help",), ("session", "--help")):
         reading, writing = os.pipe()

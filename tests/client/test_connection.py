@@ -1,4 +1,5 @@
 import socket
+import threading
 
 import pytest
 
@@ -42,6 +43,38 @@ def test_redirects_are_not_followed(scripted_platform, client):
     scripted_platform.will(b"", status=302, Location="http://example.org/")
     with pytest.raises(errors.FixieError, match="302"):
         client.post(f"{client.url}/api/user")
+
+
+def test_what_is_no_platform_is_said_to_be_none(scripted_platform, client):
+    scripted_platform.will({"error": {"code": "not_found", "message": "Nothing here."}}, status=404)
+    with pytest.raises(errors.ConfigurationError, match="no Fixie platform: check FIXIE_API_URL"):
+        client.get_current_user()
+
+
+def test_a_name_that_nobody_has_is_no_broken_connection(monkeypatch):
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(connection, "_RETRY_PAUSES", ())
+    with pytest.raises(failures.PlatformUnreachable, match=r"no server of the name in http://fixie\.example"):
+        FixieClient("a-key", api_url="http://fixie.example").get_current_user()
+
+
+def test_https_where_only_http_is_spoken_is_said_and_not_tried_again():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_in_plain_text() -> None:
+            with server.accept()[0] as connected:
+                connected.recv(1024)
+                connected.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        answering = threading.Thread(target=answer_in_plain_text)
+        answering.start()
+        with pytest.raises(failures.PlatformUnreachable, match="https:// or http://") as caught:
+            FixieClient("a-key", api_url=f"https://127.0.0.1:{server.getsockname()[1]}").get_current_user()
+        answering.join()
+    assert not caught.value.may_pass
 
 
 def test_a_get_is_repeated_when_the_failure_may_pass(scripted_platform, client):

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,7 +78,10 @@ def deploy_agent(  # noqa: PLR0913, PLR0917 - an argument for each option
         )
     if public or config.public:
         agent.update_agent(published=True)
-    _announce(client, agent_id, revision, current)
+    if current:
+        _announce(client, agent_id, revision)
+    else:
+        _tell_how_to_switch(agent_id, revision, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +151,14 @@ def _list(files: list[Entry], packed_bytes: int) -> None:
         raise errors.ConfigurationError(f"A package has at most {output.size(limit)} when it is packed.")
 
 
-def _announce(client: FixieClient, agent_id: str, revision: str, is_current: bool) -> None:
-    if not is_current:
-        click.echo(f"Created revision {revision} of {agent_id}, which is not the current one.")
-        output.hint("`fixie agent show` says when it is ready; then this makes it current:", err=True)
-        output.hint(f"fixie agent revisions set-current --id {revision}", err=True)
-        return
+def _tell_how_to_switch(agent_id: str, revision: str, path: str | None) -> None:
+    where = "" if path is None else f" {shlex.quote(path)}"
+    click.echo(f"Created revision {revision} of {agent_id}, which is not the current one.")
+    output.hint(f"`fixie agent show {agent_id}` says when it is ready; then this makes it current:", err=True)
+    output.hint(f"fixie agent revisions set-current{where} --id {revision}", err=True)
+
+
+def _announce(client: FixieClient, agent_id: str, revision: str) -> None:
     click.echo(f"Deployed {agent_id}, revision {revision}: {client.get_agent_page_url(agent_id)}")
     sample = deployed_agent.sample_query(client, agent_id)
     if sample:

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +69,7 @@ def create(
         click.echo(f"Wrote {code}, an agent that rolls dice")
     if requirements:
         click.echo(f"Wrote {_write_requirements(folder / _REQUIREMENTS, requirements)}")
-    where = "" if folder.resolve() == pathlib.Path.cwd() else f" {folder}"
+    where = "" if folder.resolve() == pathlib.Path.cwd() else f" {shlex.quote(str(folder))}"
     click.echo(f'Next: `fixie serve{where}`, and then `fixie query -a {config.handle} "Roll 2d20"`')
     return config
 

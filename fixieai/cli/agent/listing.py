@@ -9,6 +9,7 @@ import click
 from fixieai import errors
 from fixieai.cli import output
 from fixieai.cli.agent import deployed_agent
+from fixieai.client.agent import Agent
 from fixieai.client.client import FixieClient
 
 _LABELS = {
@@ -50,7 +51,7 @@ def _row(agent: dict[str, Any], verbose: bool) -> tuple[str, ...]:
 def show(agent_id: str) -> None:
     """Show what the platform knows about AGENT_ID, which is HANDLE or OWNER/HANDLE."""
     client = FixieClient()
-    about = client.get_agent(agent_id).get_metadata()
+    about = _known(client, agent_id).get_metadata()
     click.echo(f"Agent: {about['agentId']}")
     for key, label in _LABELS.items():
         value = about.get(key)
@@ -61,6 +62,13 @@ def show(agent_id: str) -> None:
     with contextlib.suppress(errors.NotFound):  # somebody else's: what runs there is not told
         for revision in _revisions_to_current(client, about["agentId"]):
             output.say(_state(revision))
+
+
+def _known(client: FixieClient, agent_id: str) -> Agent:
+    agent = client.get_agent(agent_id)
+    if not agent.valid:
+        raise errors.NotFound(f"there is no agent {agent_id}. `fixie agent list` shows those that are.")
+    return agent
 
 
 def _revisions_to_current(client: FixieClient, agent_id: str) -> Iterator[dict[str, Any]]:
@@ -110,7 +118,7 @@ def register(handle: str, url: str, description: str | None) -> None:
 @click.argument("handle")
 def delete(handle: str) -> None:
     """Delete your agent HANDLE from the platform. Its code and its sessions stay."""
-    agent = FixieClient().get_agent(handle)
+    agent = _known(FixieClient(), handle)
     about = agent.get_metadata()
     agent.delete_agent()
     click.echo(f"Deleted {about['agentId']}")

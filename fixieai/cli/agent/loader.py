@@ -6,12 +6,14 @@ python -m fixieai.cli.agent.loader FD [FILE [HOST]]   ... and serves it on the s
 uvicorn fixieai.cli.agent.loader:uvicorn_app_factory --factory
 """
 
+import importlib
 import os
 import pathlib
 import socket
 import sys
 import threading
 import traceback
+from types import TracebackType
 
 from starlette.types import ASGIApp
 
@@ -21,6 +23,11 @@ from fixieai.cli.agent import agent_config, env_file
 
 ANY_HOST = "0.0.0.0"  # noqa: S104 - whoever runs uvicorn says where it listens
 _SECONDS_TO_START = 1.0
+_ON_THE_WAY = (
+    str(pathlib.Path(__file__).parent),
+    str(pathlib.Path(importlib.__file__).parent),
+    "<frozen importlib",
+)
 
 
 def uvicorn_app_factory() -> ASGIApp:
@@ -72,9 +79,16 @@ def _loaded(file_name: str, host: str) -> ASGIApp:
         return _app(file_name, host)
     except (errors.ConfigurationError, FileNotFoundError) as error:
         sys.exit(f"Error: {error}")
-    except Exception:  # noqa: BLE001 - the author's own code: the author needs the traceback
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - the author's own code: the author needs the traceback
+        traceback.print_exception(error.with_traceback(_from_authors_code(error.__traceback__)))
         sys.exit(1)
+
+
+def _from_authors_code(trace: TracebackType | None) -> TracebackType | None:
+    """Without the way there, through this program and Python's import."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_ON_THE_WAY):
+        trace = trace.tb_next
+    return trace
 
 
 def main() -> None:

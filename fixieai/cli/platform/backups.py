@@ -28,6 +28,8 @@ def backup(file: pathlib.Path, without_blobs: bool, home: pathlib.Path | None) -
 
     FILE holds the platform's keys: keep it where nobody else can read it.
     """
+    if not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {file.parent}", param_hint="'FILE'")
     summary = asyncio.run(backups.back_up(_settings(home), file, with_blobs=not without_blobs))
     _describe(summary, f"{file} ({output.size(file.stat().st_size)})")
     if os.environ.get("FIXIE_SECRET_KEY"):
