@@ -125,7 +125,8 @@ async function show() {
 async function showBeginning(signal) {
   const agent = view.agentId && (await call("GET", `/api/agents/${view.agentId}`, { signal }));
   const heading = agent && (agent.name ? label(agent) : agent.agentId);
-  const queries = agent ? agent.queries : view.agents.flatMap(({ queries: [one] }) => (one ? [one] : []));
+  const running = view.agents.filter(({ status }) => status === "online");
+  const queries = agent ? agent.queries : running.flatMap(({ queries: [one] }) => (one ? [one] : []));
   const suggestions = queries.slice(0, MOST_SUGGESTIONS);
   const text = agent
     ? agent.description || "Ask this agent something."

@@ -5,6 +5,8 @@ import requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import fixieai
+
 
 def test_a_question_is_answered_with_its_steps(page) -> None:
     page.open("/agents/local/dice")
@@ -50,6 +52,20 @@ def test_what_one_agent_asks_another_is_set_apart(page) -> None:
     ]
     page.click(".steps summary")
     assert page.texts(".steps li") == []
+
+
+def test_what_is_suggested_at_the_beginning_is_for_agents_that_run(page) -> None:
+    gone = fixieai.StandaloneAgent(lambda query: query.text, sample_queries=["Say goodbye"])
+    page.platform.serve(gone, "gone")
+    page.platform.call("PUT", "/api/agents/local/gone", {"url": None})
+    agents = page.platform.call("GET", "/api/agents")["agents"]
+    assert [agent["queries"] for agent in agents if agent["handle"] == "gone"] == [["Say goodbye"]]
+
+    page.open()
+    page.platform.call("DELETE", "/api/agents/local/gone")
+
+    running = [agent["queries"] for agent in agents if agent["status"] == "online"]
+    assert page.texts(".suggestions button") == [queries[0] for queries in running if queries][:6]
 
 
 def test_without_an_agent_the_router_chooses_one(page) -> None:
