@@ -19,6 +19,7 @@ _ERASE = (
     _SQL["erase_oauth_values"],
     _SQL["erase_oauth_flows"],
     _SQL["erase_usage"],
+    _SQL["erase_usage_holds"],
     _SQL["erase_memberships"],
 )
 

@@ -73,3 +73,6 @@ DELETE FROM organization_members WHERE user_id = :id;
 
 -- name: erase_usage
 DELETE FROM usage WHERE user_id = :id;
+
+-- name: erase_usage_holds
+DELETE FROM usage_holds WHERE user_id = :id;
