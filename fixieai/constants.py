@@ -2,8 +2,6 @@
 
 import os
 
-from fixieai import credentials
-
 LOCAL_API_URL = "http://127.0.0.1:8180"
 # The original's default was a cloud that is gone. Whoever owns that name today must not get
 # anybody's keys and queries, so the default is the platform on this machine.
@@ -33,6 +31,8 @@ def fixie_api_key(api_url: str = FIXIE_API_URL) -> str:
     Raises:
         PermissionError: there is none, or the file that holds it cannot be read.
     """
+    from fixieai import credentials  # noqa: PLC0415 - start-up: who makes an agent needs no key yet
+
     key = credentials.find_api_key(api_url)
     if key is None:
         raise PermissionError(_NO_KEY.format(url=api_url))

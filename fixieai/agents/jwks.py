@@ -21,11 +21,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
-import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fixieai import constants, errors
-from fixieai.agents import outgoing
 
 FRESH_SECONDS = 300.0
 STALE_SECONDS = 3600.0
@@ -152,7 +150,7 @@ class JwksClient:
             keys = _fetch(self.url)
             now = time.monotonic()
             key_set = _KeySet(keys, now, now + COOL_DOWN_SECONDS)
-        except (requests.RequestException, ValueError):
+        except (OSError, ValueError):
             key_set = _KeySet(key_set.keys, key_set.fetched, time.monotonic() + _RETRY_SECONDS)
         finally:
             with self._lock:
@@ -174,6 +172,9 @@ def key_id(token: str) -> str:
 
 
 def _fetch(url: str) -> dict[str, SigningKey]:
+    """Raises OSError or ValueError: there is no answer, or it is no JWKS."""
+    from fixieai.agents import outgoing  # noqa: PLC0415 - start-up: who only makes an agent sends nothing
+
     answer = outgoing.send(outgoing.Call("GET", url, maximum_bytes=_MAXIMUM_BYTES))
     if not answer.is_success:
         raise ValueError(f"{url} answered with status {answer.status}")

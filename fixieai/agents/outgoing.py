@@ -14,7 +14,7 @@ from typing import Any
 import requests
 import requests.auth
 
-from fixieai.protocol import embeds
+from fixieai.protocol import embed_connections
 
 _CONNECT_AND_READ_SECONDS = (5, 10)
 _TOTAL_SECONDS = 30
@@ -103,7 +103,7 @@ def send(call: Call) -> Answer:
     settings = _session.merge_environment_settings(prepared.url, {}, True, None, None)
     response = _session.send(prepared, timeout=_CONNECT_AND_READ_SECONDS, allow_redirects=False, **settings)
     with response:
-        content = embeds.read_at_most(response, call.maximum_bytes, deadline)
+        content = embed_connections.read_at_most(response, call.maximum_bytes, deadline)
     return Answer(response.status_code, content)
 
 

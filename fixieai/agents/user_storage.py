@@ -1,17 +1,20 @@
 """What an agent keeps for one user: a mapping on the platform, of JSON values and bytes."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import json
 import urllib.parse
 from collections.abc import Iterator, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any, TypeAlias
-
-import requests
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fixieai import errors
-from fixieai.agents import exceptions, outgoing, token
+from fixieai.agents import exceptions, token
+
+if TYPE_CHECKING:
+    from fixieai.agents import outgoing
 
 UserStoragePrimitive: TypeAlias = bool | int | float | str | bytes | None
 UserStorageType: TypeAlias = (
@@ -125,10 +128,12 @@ class UserStorage(MutableMapping[str, UserStorageType]):
         return answer
 
     def _exchange(self, method: str, url: str, what: str, body: Any = None) -> outgoing.Answer:
+        from fixieai.agents import outgoing  # noqa: PLC0415 - start-up: few agents have a storage
+
         call = outgoing.Call(method, url, self._token, body, maximum_bytes=_MAXIMUM_BYTES)
         try:
             return outgoing.send(call)
-        except (requests.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise UserStorageError(_PROBLEM.format(what=what, why=type(error).__name__)) from error
 
 

@@ -1,4 +1,4 @@
-"""Where `Embed.content` may fetch from: the public internet, and the platform that gave out the embed.
+"""How `Embed.content` fetches, and where from: the public internet, and the platform that gave out the embed.
 
 An address is checked when its name was resolved, all of them, and again once connected, before anything
 is sent: a name that resolves differently a moment later meets the same check. So does each redirect.
@@ -7,15 +7,22 @@ is sent: a name that resolves differently a moment later meets the same check. S
 import ipaddress
 import os
 import socket
+import time
 import urllib.parse
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from fixieai import addresses, constants
 
+MAXIMUM_BYTES = 32 * 1024 * 1024
+_CONNECT_AND_READ_SECONDS = (5, 10)
+_TOTAL_SECONDS = 30
+_MAXIMUM_REDIRECTS = 3
+_CHUNK_BYTES = 64 * 1024
 _VARIABLE = "FIXIE_ALLOW_PRIVATE_EMBEDS"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ORDINARY_PORTS = {"http": 80, "https": 443}
@@ -31,6 +38,43 @@ class AddressRefused(ValueError):
 def trust_platform(url: str) -> None:
     """Embeds are fetched from this platform too, wherever it is, as from the one of FIXIE_API_URL."""
     _platforms.add(_place(url))
+
+
+def fetch(uri: str) -> bytes:
+    """The bytes at an http or https URL. Raises as `Embed.content` does."""
+    if urllib.parse.urlsplit(uri).scheme not in ("http", "https"):
+        raise ValueError("an embed's uri must begin with http:, https: or data:")
+    deadline = time.monotonic() + _TOTAL_SECONDS
+    with (
+        open_session(_MAXIMUM_REDIRECTS) as session,
+        session.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response,
+    ):
+        response.raise_for_status()
+        return read_at_most(response, MAXIMUM_BYTES, deadline)
+
+
+def read_at_most(response: requests.Response, maximum_bytes: int, deadline: float) -> bytes:
+    """The body of a response that was requested with `stream=True`, within limits.
+
+    `deadline` is a moment of `time.monotonic()`. It is looked at whenever something arrives:
+    `iter_content` and `content` return to us only after a whole chunk, so that a server
+    sending a byte now and then would hold us for hours.
+
+    Raises:
+        ValueError: there is more than `maximum_bytes`.
+        requests.RequestException: the deadline has passed, or the connection broke off.
+    """
+    content = bytearray()
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            content += chunk
+            if len(content) > maximum_bytes:
+                raise ValueError(f"the answer holds more than {maximum_bytes} bytes")
+            if time.monotonic() > deadline:
+                raise requests.Timeout("the answer took too long to arrive")
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(f"the answer could not be read to its end: {error}") from error
+    return bytes(content)
 
 
 def open_session(maximum_redirects: int) -> requests.Session:

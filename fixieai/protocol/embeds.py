@@ -2,21 +2,11 @@
 
 import base64
 import binascii
-import time
 import urllib.parse
 
 import pydantic
-import requests
-import urllib3
 from pydantic.dataclasses import dataclass
 
-from fixieai.protocol import embed_connections
-
-MAXIMUM_BYTES = 32 * 1024 * 1024
-_CONNECT_AND_READ_SECONDS = (5, 10)
-_TOTAL_SECONDS = 30
-_MAXIMUM_REDIRECTS = 3
-_CHUNK_BYTES = 64 * 1024
 # `Message(5)` is the text "5", as it always was. What comes over the wire is read strictly.
 NUMBERS_AS_TEXT = pydantic.ConfigDict(coerce_numbers_to_str=True)
 
@@ -42,7 +32,9 @@ class Embed:
             raise ValueError("this embed has no content yet: set .content or .text, or give it a uri")
         if self.uri[:5].lower() == "data:":
             return _data_uri_content(self.uri)
-        return _fetch(self.uri)
+        from fixieai.protocol import embed_connections  # noqa: PLC0415 - start-up: few embeds are fetched
+
+        return embed_connections.fetch(self.uri)
 
     @content.setter
     def content(self, content: bytes) -> None:
@@ -71,39 +63,3 @@ def _data_uri_content(uri: str) -> bytes:
         return base64.b64decode(b"".join(raw.split()), validate=True)
     except binascii.Error as error:
         raise ValueError(f"the data of a base64 data: URI cannot be decoded: {error}") from error
-
-
-def _fetch(uri: str) -> bytes:
-    if urllib.parse.urlsplit(uri).scheme not in ("http", "https"):
-        raise ValueError("an embed's uri must begin with http:, https: or data:")
-    deadline = time.monotonic() + _TOTAL_SECONDS
-    with (
-        embed_connections.open_session(_MAXIMUM_REDIRECTS) as session,
-        session.get(uri, timeout=_CONNECT_AND_READ_SECONDS, stream=True) as response,
-    ):
-        response.raise_for_status()
-        return read_at_most(response, MAXIMUM_BYTES, deadline)
-
-
-def read_at_most(response: requests.Response, maximum_bytes: int, deadline: float) -> bytes:
-    """The body of a response that was requested with `stream=True`, within limits.
-
-    `deadline` is a moment of `time.monotonic()`. It is looked at whenever something arrives:
-    `iter_content` and `content` return to us only after a whole chunk, so that a server
-    sending a byte now and then would hold us for hours.
-
-    Raises:
-        ValueError: there is more than `maximum_bytes`.
-        requests.RequestException: the deadline has passed, or the connection broke off.
-    """
-    content = bytearray()
-    try:
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            content += chunk
-            if len(content) > maximum_bytes:
-                raise ValueError(f"the answer holds more than {maximum_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise requests.Timeout("the answer took too long to arrive")
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.ConnectionError(f"the answer could not be read to its end: {error}") from error
-    return bytes(content)

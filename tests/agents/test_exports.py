@@ -120,6 +120,12 @@ def test_the_bare_import_leaves_even_the_agents_for_later() -> None:
     )
 
 
+def test_an_agent_is_made_without_what_only_requests_need() -> None:
+    program = "import sys, fixieai; fixieai.CodeShotAgent, fixieai.OAuthHandler, fixieai.UserStorage"
+
+    assert _run(f"{program}; print('requests' in sys.modules, 'yaml' in sys.modules)") == "False False"
+
+
 def _run(program: str) -> str:
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True

@@ -14,7 +14,7 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixieai.protocol import embeds
+from fixieai.protocol import embed_connections
 from fixieai.protocol.embeds import Embed
 
 
@@ -153,7 +153,7 @@ def test_a_body_that_was_cut_off_is_not_content(files: str) -> None:
 
 
 def test_a_body_over_the_limit_is_refused(files: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeds, "MAXIMUM_BYTES", 1000)
+    monkeypatch.setattr(embed_connections, "MAXIMUM_BYTES", 1000)
     with pytest.raises(ValueError, match="more than 1000 bytes"):
         _ = Embed("text/plain", f"{files}/large").content
 
@@ -161,7 +161,7 @@ def test_a_body_over_the_limit_is_refused(files: str, monkeypatch: pytest.Monkey
 def test_a_server_that_drips_bytes_is_left_at_the_deadline(
     files: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embeds, "_TOTAL_SECONDS", 0.2)
+    monkeypatch.setattr(embed_connections, "_TOTAL_SECONDS", 0.2)
     began = time.monotonic()
     with pytest.raises(requests.Timeout):
         _ = Embed("text/plain", f"{files}/dripping").content
