@@ -34,9 +34,9 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("FIXIE_HOME", str(tmp_path_factory.mktemp("home")))
 
 
-@pytest.fixture
-def one_day() -> None:
-    """For tests of what is counted by the day (UTC): waits where the day would change in mid-test."""
+@pytest.fixture(autouse=True)
+def _one_day() -> None:
+    """Much is counted by the day (UTC): no test begins where the day would change in the middle of it."""
     left = _DAY_SECONDS - time.time() % _DAY_SECONDS
     if left < 60:
         time.sleep(left + 0.1)

@@ -286,8 +286,7 @@ def test_a_model_that_fails_is_paid_for_what_it_said(reply: Fails | Hangs, is_pa
             "FIXIE_LLM_BASE_URL": server.base_url,
             "FIXIE_DEFAULT_MODEL": "custom/scripted",
             "FIXIE_LLM_RETRIES": "0",
-            "FIXIE_LLM_TOTAL_SECONDS": "1",
-            "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "0.5",
+            "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "2",
         }
         with testing.platform(ModelSettings.from_environment(variables)) as platform:
             platform.serve(fixieai.CodeShotAgent("I chat.", []), "chat")
@@ -304,7 +303,7 @@ def test_deleting_a_session_under_its_query_saves_no_tokens() -> None:
             time.sleep(0.01)
         platform.call("DELETE", f"/api/sessions/{session}")
         asking.result()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not used(platform)["tokens"] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert used(platform)["tokens"] == 100

@@ -28,6 +28,11 @@ RENDERINGS = pytest.mark.parametrize(
     ("rendering", "roll", "answer"),
     [("tools", ROLL_BY_TOOL, Says(ANSWER)), ("text", ROLL_BY_TEXT, Says(f"A: {ANSWER}"))],
 )
+IMPATIENT = {
+    "FIXIE_LLM_FIRST_TOKEN_SECONDS": "1",
+    "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "1",
+    "FIXIE_LLM_TOTAL_SECONDS": "4",
+}
 STREAMING = pytest.mark.parametrize("streams", ["1", "0"])
 
 
@@ -38,9 +43,9 @@ def answered_by(script: Script, dice: fixieai.CodeShotAgent, **variables: str) -
             {
                 "FIXIE_LLM_BASE_URL": server.base_url,
                 "FIXIE_DEFAULT_MODEL": "custom/scripted",
-                "FIXIE_LLM_FIRST_TOKEN_SECONDS": "1",
-                "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "1",
-                "FIXIE_LLM_TOTAL_SECONDS": "4",
+                "FIXIE_LLM_FIRST_TOKEN_SECONDS": "30",
+                "FIXIE_LLM_BETWEEN_TOKENS_SECONDS": "30",
+                "FIXIE_LLM_TOTAL_SECONDS": "60",
                 "FIXIE_LLM_LONGEST_WAIT_SECONDS": "1",
                 **variables,
             }
@@ -81,7 +86,7 @@ def test_a_model_calls_the_func_and_answers(dice, rendering, roll, answer, strea
 
 @RENDERINGS
 def test_the_answer_is_streamed_as_the_model_writes_it(dice, rendering, roll, answer) -> None:
-    slowly = Says(answer.text, seconds_per_word=0.05)
+    slowly = Says(answer.text, seconds_per_word=0.2)
     with answered_by([roll, slowly], dice, FIXIE_LLM_RENDERING=rendering) as (platform, _):
         given = platform.ask("dice", "Roll 2d20")
 
@@ -134,7 +139,8 @@ def test_a_model_that_is_down_for_a_moment_is_tried_again(dice, rendering, roll,
     ids=repr,
 )
 def test_a_model_that_fails_ends_the_query_with_a_clear_message(dice, rendering, roll, answer, reply) -> None:
-    with answered_by([reply], dice, FIXIE_LLM_RENDERING=rendering) as (platform, _):
+    variables = {"FIXIE_LLM_RENDERING": rendering, **(IMPATIENT if isinstance(reply, Hangs) else {})}
+    with answered_by([reply], dice, **variables) as (platform, _):
         given = platform.ask("dice", "Roll 2d20")
         last = platform.call("GET", f"/api/sessions/{given.session}/messages")["messages"][-1]
 
@@ -241,13 +247,7 @@ def test_two_hundred_queries_at_once_through_a_model_all_get_their_own_answer() 
 
     agent = fixieai.CodeShotAgent("I echo.", [])
     with (
-        answered_by(
-            echo,
-            agent,
-            FIXIE_LLM_RENDERING="tools",
-            FIXIE_LLM_FIRST_TOKEN_SECONDS="30",
-            FIXIE_LLM_TOTAL_SECONDS="60",
-        ) as (platform, _),
+        answered_by(echo, agent, FIXIE_LLM_RENDERING="tools") as (platform, _),
         concurrent.futures.ThreadPoolExecutor(40) as pool,
     ):
         given = list(pool.map(lambda number: platform.ask("dice", f"number {number}"), range(200)))

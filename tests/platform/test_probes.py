@@ -97,11 +97,11 @@ async def test_it_is_not_ready_while_the_database_is_away_and_again_when_it_is_b
         began = time.monotonic()
         obstacles = await asyncio.gather(*(readiness.obstacle() for _ in range(50)))
         assert obstacles == [NO_DATABASE] * 50
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20
     finally:
         await asyncio.to_thread(postgres_server.start)
 
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (obstacle := await readiness.obstacle()) is not None:
         assert time.monotonic() < until, obstacle
         await asyncio.sleep(0.05)
@@ -114,11 +114,11 @@ def test_a_platform_that_stops_answers_503_with_retry_after(home: pathlib.Path) 
     running.start()
     running._server.drain()
 
-    answer = requests.get(f"{running.url}/readyz", timeout=5)
+    answer = requests.get(f"{running.url}/readyz", timeout=60)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.json()["error"]["message"] == DRAINING
-    assert requests.get(f"{running.url}/healthz", timeout=5).ok
+    assert requests.get(f"{running.url}/healthz", timeout=60).ok
     running.stop()
 
 
@@ -128,8 +128,8 @@ def test_a_platform_that_stops_answers_503_with_retry_after(home: pathlib.Path) 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_balancer_may_ask_by_any_name_where_others_are_let_in(home: pathlib.Path, path: str) -> None:
     with _running(Settings(home, public_url="https://fixie.example.com")) as url:
-        by_address = requests.get(url + path, headers={"Host": "10.1.2.3:8180"}, timeout=5)
-        elsewhere = requests.get(url + "/api/user", headers={"Host": "10.1.2.3:8180"}, timeout=5)
+        by_address = requests.get(url + path, headers={"Host": "10.1.2.3:8180"}, timeout=60)
+        elsewhere = requests.get(url + "/api/user", headers={"Host": "10.1.2.3:8180"}, timeout=60)
 
     assert (by_address.status_code, elsewhere.status_code) == (200, 421)
 
@@ -145,8 +145,8 @@ def test_metrics_of_a_public_platform_are_shown_only_if_set_so(
 ) -> None:
     settings = Settings(home, public_url="https://fixie.example.com", has_public_metrics=is_public)
     with _running(settings) as url:
-        answer = requests.get(f"{url}/metrics", timeout=5)
-        nothing = requests.get(f"{url}/nothing", timeout=5)
+        answer = requests.get(f"{url}/metrics", timeout=60)
+        nothing = requests.get(f"{url}/nothing", timeout=60)
 
     assert answer.status_code == status
     if status == 404:
@@ -172,7 +172,7 @@ def test_metrics_count_what_was_done_and_name_nobody() -> None:
             assert platform.ask("private-agent", "Go").text == "secret words"
             with contextlib.suppress(requests.HTTPError):
                 platform.ask("private-agent", "Go")
-            answer = requests.get(f"{platform.url}/metrics", timeout=5)
+            answer = requests.get(f"{platform.url}/metrics", timeout=60)
 
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     numbers = _numbers(answer.text)
@@ -202,7 +202,7 @@ def test_queries_that_run_and_that_wait_are_told_apart() -> None:
     @agent.register_func
     def one(query: fixieai.Message) -> str:
         asked.set()
-        may_answer.wait(20)
+        may_answer.wait(60)
         return "first"
 
     with testing.platform() as platform:
@@ -211,10 +211,10 @@ def test_queries_that_run_and_that_wait_are_told_apart() -> None:
         asking = [threading.Thread(target=platform.ask, args=("go", "Go", session)) for _ in range(3)]
         for thread in asking:
             thread.start()
-        asked.wait(20)
-        until = time.monotonic() + 10
+        assert asked.wait(60)
+        until = time.monotonic() + 60
         while True:
-            numbers = _numbers(requests.get(f"{platform.url}/metrics", timeout=5).text)
+            numbers = _numbers(requests.get(f"{platform.url}/metrics", timeout=60).text)
             under_way = numbers["fixie_queries_running"], numbers["fixie_queries_waiting"]
             if under_way == (1, 2):
                 break
