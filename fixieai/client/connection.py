@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Generator, Iterator
@@ -24,6 +25,8 @@ _RETRY_PAUSES = (0.1, 0.4, 1.2)
 _LONGEST_PAUSE = 5.0
 _CHUNK_BYTES = 64 * 1024
 _CONNECTIONS = 32
+# What a command line holds in place of bytes that are no text.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -53,10 +56,10 @@ def quoted(*segments: str) -> str:
     """The segments as one URL path, each quoted so that none reaches another's place.
 
     Raises:
-        ValueError: a segment is empty, `.` or `..`, which no handle is.
+        ValueError: a segment is empty, `.` or `..`, or is no text, which no handle is.
     """
     for segment in segments:
-        if segment in ("", ".", ".."):
+        if segment in ("", ".", "..") or _SURROGATE.search(segment):
             raise ValueError(f"{segment!r} is not a handle")
     return "/".join(urllib.parse.quote(segment, safe="") for segment in segments)
 

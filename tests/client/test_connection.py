@@ -178,6 +178,11 @@ def test_segments_that_would_lead_elsewhere_are_refused(segment):
         connection.quoted("owner", segment)
 
 
+def test_bytes_that_are_no_text_are_no_handle():
+    with pytest.raises(ValueError, match="not a handle"):
+        connection.quoted(b"bytes \xff".decode("utf-8", "surrogateescape"))
+
+
 def test_segments_stay_in_their_place():
     assert connection.quoted("a/b", "c?d#e", "%2e%2e", "é") == "a%2Fb/c%3Fd%23e/%252e%252e/%C3%A9"
 
