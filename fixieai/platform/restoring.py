@@ -17,7 +17,7 @@ from typing import IO, Any
 from fixieai import errors
 from fixieai.platform.backups import FORMAT, KEYS, MANIFEST, POSTGRES, SQLITE, Summary
 from fixieai.platform.settings import DATABASE_FILE, Settings
-from fixieai.storage import blobs, sqlite_backup, sqlite_errors
+from fixieai.storage import blobs, database, sqlite_backup, sqlite_errors
 from fixieai.storage.blobs import Blobs
 
 _LARGEST_MANIFEST = 1024 * 1024
@@ -114,8 +114,10 @@ def _put_database(settings: Settings, unfinished: pathlib.Path, summary: Summary
             "The backup is of a platform on Postgres. Set FIXIE_DATABASE_URL to an empty database, and "
             "FIXIE_SECRET_KEY to what it was."
         )
-    from fixieai.storage import postgres_dumps  # noqa: PLC0415 - an optional extra
-
+    try:
+        from fixieai.storage import postgres_dumps  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        raise database.without_psycopg() from error
     postgres_dumps.restore(settings.database_url, copy)
     copy.unlink()
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import random
 import socket
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fixieai.platform.deployments.processes import Command, Process
 from fixieai.web import server
 
 _HOST = "127.0.0.1"
+_PORTS = range(30_000, 32_768)
 _SECONDS_BETWEEN_TRIES = 0.05
 _SECONDS_PER_TRY = 5.0
 _SECONDS_TO_READ_ON = 1.0
@@ -182,9 +184,14 @@ class Supervisor:
 
 
 def _free_port() -> int:
-    with socket.create_server((_HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """One that the system gives to nobody by itself: the program may take a while until it listens.
+
+    Where all of them are taken, the program says so.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.create_server((_HOST, port)):
+            return port
+    return _PORTS[0]
 
 
 async def _ask_until_answered(port: int) -> None:
