@@ -35,6 +35,8 @@ from types import MappingProxyType
 class FixieError(Exception):
     """Something went wrong on the platform's side."""
 
+    # A file that the message names, which is for whoever runs the platform.
+    place: str | None = None
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     retry_after: float | None = None

@@ -18,6 +18,7 @@ from fixieai.platform import (
     secret_key,
     shared_keys,
     signing_keys,
+    strangers,
 )
 from fixieai.platform.accounts import Accounts
 from fixieai.platform.agent_addresses import AgentAddresses
@@ -220,6 +221,8 @@ async def _compose(
     stack.push_async_callback(models.close)
     handshakes = Handshakes(auth, caller, settings.limits.agent_seconds)
     stored = blobs.open_blobs(settings.home / "blobs", settings.blobs)
+    if settings.public_url is not None:
+        stored.tell = database.tell = strangers.told
     deployments = Deployments(stored, settings)
     stack.push_async_callback(deployments.close)
     hosting = Hosting(database, deployments)

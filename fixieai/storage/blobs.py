@@ -21,6 +21,7 @@ from typing import Protocol
 from fixieai import errors
 from fixieai.storage.blob_bucket import BlobBucket
 from fixieai.storage.blob_folder import BlobFolder
+from fixieai.storage.telling import Tell, as_it_is, told
 
 BLOB_VARIABLES = (
     "FIXIE_BLOBS_URL",
@@ -70,22 +71,24 @@ class Blobs:
     """One area of a store. Every method raises ServiceUnavailable, StorageFull or ConfigurationError when
     the store fails, and ValueError for what is no hash."""
 
-    def __init__(self, store: BlobStore, area: str) -> None:
+    def __init__(self, store: BlobStore, area: str, tell: Tell = as_it_is) -> None:
         if not _AREA.fullmatch(area):
             raise ValueError(f"an area is named by a word in lower case, not {area!r}")
         self._store = store
         self._area = area
+        self.tell = tell
 
     def area(self, name: str) -> "Blobs":
         """Another area of the same store."""
-        return Blobs(self._store, name)
+        return Blobs(self._store, name, self.tell)
 
     async def put(self, content: bytes | pathlib.Path) -> str:
         """Stores bytes, or a copy of a file, unless they are there already; returns their hash."""
         content_hash = await asyncio.to_thread(_hash, content)
         name = self._name(content_hash)
-        if not await self._store.has(name):
-            await self._store.write(name, content)
+        with told(self.tell):
+            if not await self._store.has(name):
+                await self._store.write(name, content)
         return content_hash
 
     async def get(self, content_hash: str) -> bytes:
@@ -106,13 +109,15 @@ class Blobs:
             NotFound: there is none; raised before the first piece.
         """
         try:
-            async for piece in self._store.read(self._name(content_hash)):
-                yield piece
+            with told(self.tell):
+                async for piece in self._store.read(self._name(content_hash)):
+                    yield piece
         except FileNotFoundError:
             raise errors.NotFound("These bytes are no longer stored.") from None
 
     async def delete(self, content_hash: str) -> None:
-        await self._store.remove(self._name(content_hash))
+        with told(self.tell):
+            await self._store.remove(self._name(content_hash))
 
     async def exists(self, content_hash: str) -> bool:
         return await self._store.has(self._name(content_hash))

@@ -19,6 +19,7 @@ from fixieai.storage.jobs import Job
 from fixieai.storage.notices import NoNotices, Notices
 from fixieai.storage.sqlite_readers import SqliteReaders
 from fixieai.storage.sqlite_writer import SqliteWriter
+from fixieai.storage.telling import Tell, as_it_is, told
 from fixieai.storage.transaction import Transaction
 
 _POSTGRES = ("postgres", "postgresql")
@@ -47,6 +48,7 @@ class Database:
         self._writer = writer
         self.notices: Notices = notices or NoNotices()
         self._is_closed = False
+        self.tell: Tell = as_it_is
 
     async def read(
         self, function: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
@@ -81,7 +83,8 @@ class Database:
             raise errors.ServiceUnavailable("The platform is shutting down.")
         job = Job(work)
         lane.submit(job)
-        result: T = await job.future
+        with told(self.tell):
+            result: T = await job.future
         return result
 
 

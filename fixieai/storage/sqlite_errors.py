@@ -28,7 +28,12 @@ def explain(error: BaseException, path: pathlib.Path) -> BaseException:
 
 
 def full(path: pathlib.Path) -> errors.FixieError:
-    return errors.StorageFull(f"No room left to write {path}. Free some space on its disk.")
+    return _at(path, errors.StorageFull(f"No room left to write {path}. Free some space on its disk."))
+
+
+def _at(path: pathlib.Path, error: errors.FixieError) -> errors.FixieError:
+    error.place = str(path)
+    return error
 
 
 def _io_error(path: pathlib.Path) -> errors.FixieError:
@@ -39,25 +44,29 @@ def _io_error(path: pathlib.Path) -> errors.FixieError:
         free = _NEEDED_BYTES
     if free < _NEEDED_BYTES:
         return full(path)
-    return DatabaseUnavailable(f"The disk failed while {path} was read or written. Check the disk.")
+    return _at(
+        path, DatabaseUnavailable(f"The disk failed while {path} was read or written. Check the disk.")
+    )
 
 
 def _locked(path: pathlib.Path) -> errors.FixieError:
-    return DatabaseUnavailable(f"Another program has {path} locked. Close it, and try again.")
+    return _at(path, DatabaseUnavailable(f"Another program has {path} locked. Close it, and try again."))
 
 
 def damaged(path: pathlib.Path) -> errors.FixieError:
-    return errors.ConfigurationError(
+    text = (
         f"{path} is damaged, or is not a database. Stop the platform, keep a copy of the file and put a "
         f"backup in its place, or save what can be read with `sqlite3 {path} .recover`."
     )
+    return _at(path, errors.ConfigurationError(text))
 
 
 def no_access(path: pathlib.Path) -> errors.FixieError:
-    return errors.ConfigurationError(
+    text = (
         f"{path} cannot be opened for writing. Make the file and its folder writable for this user, or set "
         f"FIXIE_HOME to another folder."
     )
+    return _at(path, errors.ConfigurationError(text))
 
 
 def _constraint(_path: pathlib.Path) -> errors.FixieError:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import hashlib
 import pathlib
 import signal
 import socket
@@ -15,8 +16,14 @@ import requests
 
 import fixieai
 from fixieai import testing
-from fixieai.errors import ConfigurationError
+from fixieai.errors import ConfigurationError, FixieError, StorageFull
+from fixieai.llm.settings import ModelSettings
 from fixieai.platform import private_files, serving
+from fixieai.platform.app import open_platform
+from fixieai.platform.settings import Settings
+from fixieai.storage import ids, sqlite_errors
+from fixieai.storage.embeds import NewEmbed
+from fixieai.storage.jobs import Job
 
 
 class Process:
@@ -182,3 +189,40 @@ def test_two_hundred_sessions_at_once_lose_and_mix_nothing(platform: testing.Pla
         messages = http("GET", f"/api/sessions/{session}/messages").json()["messages"]
         assert [message["position"] for message in messages] == [1, 2, 3, 4]
         assert messages[1]["text"] == f"Ask Func[roll]: {number + 2} 2"
+
+
+class _FullDisk:
+    """Where nothing can be written."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+
+    def submit(self, job: Job) -> None:
+        job.fail(sqlite_errors.full(self._path))
+        Job.deliver([job])
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("public_url", [None, "https://fixie.example.com"])
+async def test_where_its_files_are_a_platform_tells_people_of_its_own_machine_alone(
+    tmp_path, caplog, public_url: str | None
+) -> None:
+    content = b"a report"
+    digest = hashlib.sha256(content).hexdigest()
+    models = ModelSettings(default_model="few-shot")
+    async with open_platform(Settings(home=tmp_path, models=models, public_url=public_url)) as platform:
+        local = await platform.auth.authenticate(serving.local_key(tmp_path))
+        session = await platform.sessions.create(local, None)
+        (tmp_path / "blobs" / "embeds" / digest[:2]).write_text("not a folder")
+        new = NewEmbed(ids.new_id(), "report", "user", "text/plain")
+        with pytest.raises(FixieError) as of_bytes:
+            await platform.embeds.upload(local, session.handle, new, content)
+        writer, platform.database._writer = platform.database._writer, _FullDisk(tmp_path / "fixie.db")
+        with pytest.raises(StorageFull) as of_rows:
+            await platform.sessions.create(local, None)
+        platform.database._writer = writer
+
+    said = [of_bytes.value.message, of_rows.value.message]
+    assert [str(tmp_path) in each for each in said] == [public_url is None] * 2
+    assert public_url is None or caplog.text.count(str(tmp_path)) == 2
