@@ -59,7 +59,7 @@ def test_leaving_it_closes_it(fake_ssh):
         process = tunnel._process
     assert isinstance(process, subprocess.Popen)
     assert process.poll() is not None
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 40
 
 
 def test_without_ssh_a_message_says_so(monkeypatch, tmp_path):
