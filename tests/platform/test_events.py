@@ -162,6 +162,17 @@ def test_the_stream_ends_when_the_platform_stops(session: str) -> None:
     assert time.monotonic() - began < 7
 
 
+def test_who_asks_for_the_head_alone_has_the_connection_back(platform, session: str) -> None:
+    with requests.Session() as client:
+        client.headers["Authorization"] = f"Bearer {platform.api_key}"
+        head = client.head(f"{platform.url}/api/sessions/{session}/events", timeout=20)
+        assert head.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert client.get(f"{platform.url}/healthz", timeout=5).ok
+        assert (
+            client.head(f"{platform.url}/api/sessions/no-such-session/events", timeout=20).status_code == 404
+        )
+
+
 def test_what_is_no_event_or_no_session_is_refused(http, session: str) -> None:
     def get(path: str, **headers: str) -> int:
         return http("GET", path, headers=headers).status_code

@@ -36,6 +36,8 @@ async def follow_session(request: Request, caller: Caller) -> Response:
     platform = platform_of(request)
     after = _after(request)
     session = await platform.sessions.find(caller, request.path_params["handle"])
+    if request.method == "HEAD":  # it would never end
+        return Response(headers=_HEADERS, media_type="text/event-stream")
     watching = contextlib.ExitStack()
     feed = watching.enter_context(platform.runner.relay.watch(caller.user_id, session.id))
     stream = _Stream(request, caller, session)
