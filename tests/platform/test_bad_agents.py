@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fixieai import testing
+from fixieai import errors, testing
+from fixieai.platform.agent_calls.fixie import AgentAddress, AgentCaller
 from fixieai.platform.settings import QueryLimits
+from fixieai.web import egress
 
 HANDSHAKE = """
 base_prompt: I break.
@@ -176,3 +178,15 @@ def test_an_agent_that_cannot_be_reached_again_and_again_is_not_tried_for_a_whil
     answers_given = [impatient.ask("leaving", "Break") for _ in range(7)]
 
     assert all("could not be reached" in answer.text for answer in answers_given)
+
+
+async def test_only_so_many_addresses_are_remembered(monkeypatch) -> None:
+    monkeypatch.setattr("fixieai.platform.agent_calls.fixie._MOST_CIRCUITS", 3)
+    policy = egress.EgressPolicy(allow_loopback=True)
+    caller = AgentCaller(egress.build_session(policy), egress.build_session(policy))
+    for port in range(1, 6):
+        with pytest.raises(errors.AgentUnavailable):
+            await caller.handshake(AgentAddress("ann/absent", f"http://127.0.0.1:{port}", "token", 10))
+    await caller.close()
+
+    assert len(caller._circuits) == 3

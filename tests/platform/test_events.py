@@ -167,7 +167,7 @@ def test_who_asks_for_the_head_alone_has_the_connection_back(platform, session: 
         client.headers["Authorization"] = f"Bearer {platform.api_key}"
         head = client.head(f"{platform.url}/api/sessions/{session}/events", timeout=20)
         assert head.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        assert client.get(f"{platform.url}/healthz", timeout=5).ok
+        assert client.get(f"{platform.url}/healthz", timeout=20).ok
         assert (
             client.head(f"{platform.url}/api/sessions/no-such-session/events", timeout=20).status_code == 404
         )

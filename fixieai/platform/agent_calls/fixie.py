@@ -27,6 +27,7 @@ _HANDSHAKE_SECONDS = 10.0
 _MAXIMUM_HANDSHAKE_BYTES = 2 * 1024 * 1024
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
+_MOST_CIRCUITS = 10_000
 _NO_HANDSHAKE = (404, 405, 501)
 ReachabilityReport: TypeAlias = Callable[[str, str, bool], None]
 _MESSAGE_ADAPTER = pydantic.TypeAdapter(Message)
@@ -135,7 +136,7 @@ class AgentCaller:
     async def _exchange(
         self, agent: AgentAddress, method: str, path: str, body: bytes | None, idempotency_key: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        circuit = self._circuits.setdefault(agent.url, _Circuit())
+        circuit = self._circuit(agent.url)
         if circuit.open_until > time.monotonic():
             raise errors.AgentUnavailable(_unreachable(agent))
         headers = {"Authorization": f"Bearer {agent.token}", "Content-Type": "application/json"}
@@ -161,6 +162,12 @@ class AgentCaller:
             if not circuit.is_known_good:
                 circuit.is_known_good = True
                 self._tell(agent, is_reachable=True)
+
+    def _circuit(self, url: str) -> _Circuit:
+        """Anybody may name ever new addresses: the one that was new longest ago makes room."""
+        if url not in self._circuits and len(self._circuits) >= _MOST_CIRCUITS:
+            del self._circuits[next(iter(self._circuits))]
+        return self._circuits.setdefault(url, _Circuit())
 
     def _count_failure(self, agent: AgentAddress, circuit: _Circuit) -> None:
         circuit.is_known_good = False
