@@ -17,7 +17,6 @@ from fixieai.platform.signing_keys import SigningKey
 from fixieai.storage import api_keys, invitations, organizations, users
 from fixieai.storage.api_keys import ApiKey
 from fixieai.storage.database import Database
-from fixieai.storage.organizations import Organization
 from fixieai.storage.transaction import Transaction
 from fixieai.storage.users import Account, NewUser, User
 
@@ -208,13 +207,14 @@ def _leave_organizations(transaction: Transaction, user: Caller) -> list[str]:
     theirs_alone: list[str] = []
     after = None
     while found := organizations.page(transaction, user.user_id, after, _PAGE):
-        theirs_alone.extend(each.handle for each in found if not _leave(transaction, each, user))
+        theirs_alone.extend(each.handle for each in found if not _leave(transaction, each.handle, user))
         after = str(found[-1].id)
     return theirs_alone
 
 
-def _leave(transaction: Transaction, organization: Organization, user: Caller) -> bool:
+def _leave(transaction: Transaction, handle: str, user: Caller) -> bool:
     """Whether anybody stays in it."""
+    organization = organizations.locked(transaction, user.user_id, handle)
     members = organizations.members(transaction, organization, None, 2)
     others = [member.username for member in members if member.user_id != user.user_id]
     if not others:

@@ -74,7 +74,7 @@ def _members(
 
 
 def _owned(transaction: Transaction, user_id: int, handle: str) -> Organization:
-    organization = organizations.get(transaction, user_id, handle)
+    organization = organizations.locked(transaction, user_id, handle)
     if organization.role != organizations.OWNER:
         raise errors.Forbidden("Only an owner of the organisation may do that.")
     return organization
@@ -87,7 +87,7 @@ def _put_member(transaction: Transaction, user_id: int, handle: str, username: s
 def _remove_member(
     transaction: Transaction, user_id: int, handle: str, username: str, *, is_leaving: bool
 ) -> None:
-    find = organizations.get if is_leaving else _owned
+    find = organizations.locked if is_leaving else _owned
     organizations.remove_member(transaction, find(transaction, user_id, handle), username)
 
 

@@ -57,6 +57,15 @@ def get(transaction: Transaction, user_id: int, handle: str) -> Organization:
     return Organization(*row)
 
 
+def locked(transaction: Transaction, user_id: int, handle: str) -> Organization:
+    """As `get`, and as it is now: until the transaction ends nobody else changes who is in it.
+
+    For who asks what somebody may do, before it is done.
+    """
+    transaction.execute(_SQL["lock"], {"organization_id": get(transaction, user_id, handle).id})
+    return get(transaction, user_id, handle)
+
+
 def page(transaction: Transaction, user_id: int, after: str | None, limit: int) -> list[Organization]:
     """The organisations that the user is a member of, the oldest first.
 

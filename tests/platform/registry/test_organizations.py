@@ -2,16 +2,20 @@
 
 import concurrent.futures
 import pathlib
+import time
 
 import pytest
 from slow_agents import slow_agent
 
 from fixieai import errors
+from fixieai.platform import organizations
 from fixieai.platform.app import open_platform
 from fixieai.platform.auth import Caller
 from fixieai.platform.settings import Settings
-from fixieai.storage import revisions, users
+from fixieai.storage import organizations as storage
+from fixieai.storage import postgres_connection, revisions, users
 from fixieai.storage.agents import AgentChanges, Handshake
+from fixieai.storage.postgres_connection import PostgresTransaction
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +144,24 @@ async def test_code_of_who_is_no_member_any_more_fails_once_it_runs(tmp_path: pa
         (seen,) = await platform.revisions.page(ann, "acme/ours", None, 10)
         assert (seen.status, seen.is_current) == ("failed", False)
         assert "may not change" in (seen.problem or "")
+
+
+def test_who_is_being_removed_adds_nobody_meanwhile(postgres_url: str) -> None:
+    with (
+        postgres_connection.connect(postgres_url) as first,
+        postgres_connection.connect(postgres_url) as second,
+        concurrent.futures.ThreadPoolExecutor(1) as threads,
+    ):
+        one, two = PostgresTransaction(first), PostgresTransaction(second)
+        ann, bob, _ = [users.ensure(one, name).id for name in ("ann", "bob", "carol")]
+        storage.create(one, ann, "acme", None)
+        organizations._put_member(one, ann, "acme", "bob", "owner")
+        with first.transaction():
+            organizations._remove_member(one, ann, "acme", "bob", is_leaving=False)
+            adding = threads.submit(organizations._put_member, two, bob, "acme", "carol", "owner")
+            time.sleep(0.2)
+            assert not adding.done()
+        with pytest.raises(errors.NotFound):
+            adding.result(10)
+        members = storage.members(one, storage.get(one, ann, "acme"), None, 10)
+    assert [member.username for member in members] == ["ann"]
