@@ -105,9 +105,9 @@ def build_routes(agent: ServedAgent) -> list[Route]:
     """
     served = _Served(agent, CallSettings.from_environment())
     routes = [
+        _route("/{func_name}", "POST", _call_func, served),  # what is called most is looked for first
         _route("/", "GET", _handshake, served),
         _route("/corpus/{func_name}", "POST", _call_corpus_func, served),
-        _route("/{func_name}", "POST", _call_func, served),
     ]
     if agent._handle_message is not None:
         answer_query = functools.partial(_answer_query, agent._handle_message)

@@ -23,11 +23,18 @@ async def run(function: Callable[..., _T], *arguments: object) -> _T:
 
     When the caller is cancelled, the function goes on in its thread, which then counts no longer.
     """
-    async with anyio.to_thread.current_default_thread_limiter():
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    try:
+        limiter.acquire_nowait()  # `acquire` would go around the event loop once, even with threads to spare
+    except anyio.WouldBlock:
+        await limiter.acquire()
+    try:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
         _worker().jobs.put(_Job(function, arguments, loop, future))
         return await future
+    finally:
+        limiter.release()
 
 
 class _Job:
