@@ -154,6 +154,10 @@ class AgentCaller:
             raise errors.AgentUnavailable(
                 f"The agent {agent.agent_id} did not answer within {agent.seconds:g} seconds."
             ) from error
+        except errors.Forbidden as error:  # it names the address
+            if agent.is_own:
+                raise
+            raise errors.AgentUnavailable(_unreachable(agent)) from error
         except (aiohttp.ClientError, OSError) as error:
             self._count_failure(agent, circuit)
             raise errors.AgentUnavailable(_unreachable(agent)) from error

@@ -88,3 +88,15 @@ async def test_agents_that_run_here_are_reached_here() -> None:
             await caller.handshake(address)
         assert await caller.handshake(dataclasses.replace(address, is_hosted=True)) is None
         await caller.close()
+
+
+async def test_an_address_that_may_not_be_reached_is_told_to_its_owner_alone() -> None:
+    caller = AgentCaller(*(egress.build_session(egress.EgressPolicy()) for _ in "12"))
+    own = AgentAddress("ann/x", "http://127.0.0.1:1", "token", 5)
+    with pytest.raises(errors.Forbidden, match=r"127\.0\.0\.1"):
+        await caller.handshake(own)
+    with pytest.raises(errors.AgentUnavailable) as told:
+        await caller.handshake(dataclasses.replace(own, is_own=False))
+    await caller.close()
+
+    assert "127.0.0.1" not in told.value.message
