@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from free_ports import free_port
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
@@ -33,7 +34,7 @@ return [...document.querySelectorAll(arguments[0])]
   .map((element) => element.innerText.trim())
   .filter(Boolean);
 """
-SECONDS = 15
+SECONDS = 60
 CROUPIER = """
 Q: Throw for me
 Ask Agent[dice]: Roll a d20
@@ -109,7 +110,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory, downloads: pathlib.Path) 
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     # With its path given, Selenium looks for no driver on the network.
-    with webdriver.Chrome(options=options, service=Service(driver)) as chromium:
+    with webdriver.Chrome(options=options, service=Service(driver, port=free_port())) as chromium:
         yield chromium
 
 
