@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -134,6 +136,23 @@ async def test_what_is_not_used_is_given_back_by_itself(
     assert not await one.count(ann, _DAY)
     clock.now += 1
     assert not await other.count(ann, _DAY)
+
+
+async def test_calls_that_come_while_they_are_given_back_are_not_refused(
+    ann: int, one_of_several: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = one_of_several(1_000), one_of_several(1_000)
+    assert await one.count(ann, _DAY)
+    assert await passed(other, ann, 1_000) == 950
+    give_back = storage_calls._add_all
+
+    def give_back_slowly(*args: Any) -> None:
+        time.sleep(0.2)
+        give_back(*args)
+
+    monkeypatch.setattr(storage_calls, "_add_all", give_back_slowly)
+    found = await asyncio.gather(one.close(), passed(one, ann, 60))
+    assert found[1] == 49
 
 
 async def test_what_is_set_aside_for_a_call_that_is_given_up_is_not_lost(
