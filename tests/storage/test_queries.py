@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from fixieai import errors
-from fixieai.storage import messages, queries, sessions
+from fixieai.storage import messages, queries, sessions, usage
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
@@ -36,6 +38,25 @@ def test_a_query_ends_once(
     with pytest.raises(errors.Conflict, match="ended"):
         queries.finish(transaction, Place(ann, query.session_id, query.id, "one"), "answered", _ANSWER)
     assert messages.page(transaction, ann, session.id, 1, 10) == [answer]
+
+
+def test_what_a_query_used_last_is_counted_with_its_end(transaction: Transaction, ann: int) -> None:
+    session = sessions.create(transaction, ann, "s")
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
+    assert usage.spend(transaction, query.id, 300) == 300
+    place = Place(ann, query.session_id, query.id, "one")
+    queries.finish(transaction, place, "answered", _ANSWER, tokens=45)
+    assert usage.of_query(transaction, ann, query.id) == 345
+
+
+def test_a_query_may_begin_with_its_session_and_needs_to_say_nothing_of_it(
+    transaction: Transaction, ann: int
+) -> None:
+    drafted = replace(sessions.draft("s"), name="Roll a d20")
+    sessions.insert(transaction, ann, drafted)
+    new = NewQuery(_QUESTION, "one", None, "Another name", is_in_new_session=True)
+    queries.begin(transaction, ann, drafted.id, new)
+    assert sessions.get(transaction, ann, "s") == drafted
 
 
 @pytest.mark.parametrize("status", ["answered", "failed", "cancelled"])
