@@ -35,7 +35,7 @@ def wait_until_reachable(url: str, seconds: float = 10.0) -> None:
     while time.monotonic() < deadline:
         try:
             requests.get(url, timeout=1)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.02)
         else:
             return

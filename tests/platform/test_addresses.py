@@ -2,10 +2,11 @@
 
 import os
 import pathlib
+import socket
 
 import pytest
 
-from fixieai import errors
+from fixieai import errors, testing
 from fixieai.platform import addresses
 from fixieai.platform.settings import Settings
 from fixieai.storage import home_lock
@@ -41,3 +42,11 @@ def test_a_home_whose_address_cannot_be_written_is_served_all_the_same(tmp_path:
     (tmp_path / addresses.FILE_NAME).mkdir()
     with addresses.published(Settings(home=tmp_path)):
         pass
+
+
+def test_a_server_that_takes_connections_and_does_not_answer_is_not_reachable_yet() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(TimeoutError, match="nothing answers"),
+    ):
+        testing.wait_until_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}", 0.5)
