@@ -37,7 +37,7 @@ def url(shared_key_server: Any) -> Iterator[str]:
 
 def test_a_guarded_agent_answers(url: str, shared_key_server: Any) -> None:
     headers = {"Authorization": f"Bearer {shared_key_server.token()}"}
-    answer = requests.post(url, json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(url, json=QUERY, headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["message"]["text"]) == (200, "hello")
 
 
@@ -53,7 +53,7 @@ def test_a_guarded_agent_answers(url: str, shared_key_server: Any) -> None:
     ],
 )
 def test_what_the_guard_refuses_has_the_agents_shape(url: str, headers: dict[str, str], status: int) -> None:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
     connection.request("POST", "/", b"{}", headers)
     answer = connection.getresponse()
     assert answer.status == status
@@ -92,7 +92,7 @@ def test_a_program_serves_until_it_is_told_to_stop(stop: signal.Signals) -> None
         said = process.stdout.readline()
         url = said.split("Serving the agent at ")[1].split(". ")[0]
         assert f"`fixie agent register mine {url}`" in process.stdout.readline()
-        assert requests.get(url, timeout=20).json() == {"detail": "Not authenticated"}
+        assert requests.get(url, timeout=60).json() == {"detail": "Not authenticated"}
         process.send_signal(stop)
         assert process.wait(60) == 0
     finally:

@@ -64,8 +64,8 @@ def test_a_home_moves_to_postgres_with_keys_people_and_sessions(
     running = fixie.start("platform", "serve", "--port", "0")
     url = running.wait_for("is ready").splitlines()[0]
     headers = {"Authorization": f"Bearer {key}"}
-    session = requests.post(f"{url}/api/sessions", headers=headers, timeout=10).json()["handle"]
-    requests.post(f"{url}/api/users", json={"username": "ann"}, headers=headers, timeout=10)
+    session = requests.post(f"{url}/api/sessions", headers=headers, timeout=60).json()["handle"]
+    requests.post(f"{url}/api/users", json={"username": "ann"}, headers=headers, timeout=60)
     assert "already uses" in fixie("platform", "copy", "--to", empty_url, code=1).stderr
     running.stop()
 
@@ -88,7 +88,7 @@ def test_a_home_moves_to_postgres_with_keys_people_and_sessions(
         }
     )
     url = fixie.start("platform", "serve", "--port", "0").wait_for("is ready").splitlines()[0]
-    found = requests.get(f"{url}/api/sessions", headers=headers, timeout=10)  # with the key of before
+    found = requests.get(f"{url}/api/sessions", headers=headers, timeout=60)  # with the key of before
     assert [each["handle"] for each in found.json()["sessions"]] == [session], json.dumps(found.json())
     assert "ann" in fixie("platform", "users", "list").stdout
 

@@ -53,9 +53,9 @@ def test_it_runs_from_a_shell(tmp_path: pathlib.Path) -> None:
             body = json.dumps({"model": "m", "messages": []}).encode()
             headers = {"Content-Type": "application/json"}
             request = urllib.request.Request(f"{base_url}/chat/completions", body, headers)
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 assert json.load(response)["choices"][0]["message"]["content"] == "A: 12"
-            with urllib.request.urlopen(base_url.removesuffix("v1") + "requests", timeout=10) as response:
+            with urllib.request.urlopen(base_url.removesuffix("v1") + "requests", timeout=60) as response:
                 assert [row["body"]["model"] for row in json.load(response)] == ["m"]
         finally:
             process.terminate()

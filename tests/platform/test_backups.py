@@ -120,7 +120,7 @@ def test_a_platform_comes_back_as_it_was(new_settings: NewSettings, tmp_path: pa
         said = platform.call("GET", f"/api/sessions/{session}/messages")["messages"]
         assert [each["text"] for each in said] == ["moin", "MOIN"]
         (listed,) = platform.call("GET", f"/api/sessions/{session}/embeds")["embeds"]
-        assert requests.get(listed["embed"]["url"], timeout=10).content == _CONTENT
+        assert requests.get(listed["embed"]["url"], timeout=60).content == _CONTENT
 
 
 def test_every_backup_of_a_busy_platform_is_whole(new_settings: NewSettings, tmp_path: pathlib.Path) -> None:

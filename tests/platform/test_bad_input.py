@@ -169,7 +169,7 @@ def test_garbage_on_the_wire_is_answered_or_dropped_and_the_server_goes_on(
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST /api/user HTTP/1.1\r\nContent-Length: x\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
             assert b"Traceback" not in connection.recv(4096)

@@ -61,7 +61,7 @@ def bucket() -> Iterator[dict[str, str]]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             testing.wait_until_reachable(url, 60)
-            requests.put(f"{url}/stored", timeout=10).raise_for_status()
+            requests.put(f"{url}/stored", timeout=60).raise_for_status()
             keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
             yield {"FIXIE_BLOBS_URL": "s3://stored/fixie", "AWS_ENDPOINT_URL": url, **keys}
         finally:
@@ -72,7 +72,7 @@ def test_a_bucket_holds_what_the_home_would(tmp_path: pathlib.Path, bucket: dict
     stored = open_blobs(tmp_path / "unused", bucket)
     with platform_at(tmp_path, bucket) as platform:
         session, url = upload(platform)
-        assert requests.get(url, timeout=10).content == CONTENT
+        assert requests.get(url, timeout=60).content == CONTENT
         assert asyncio.run(stored.get(HASH)) == CONTENT
         platform.call("DELETE", f"/api/sessions/{session}")
         assert not asyncio.run(stored.exists(HASH))
@@ -119,7 +119,7 @@ def test_bytes_that_were_stored_for_nothing_go_at_the_next_start(tmp_path: pathl
     with platform_at(tmp_path) as platform:
         assert not file.exists()
         _, url = upload(platform)
-        assert requests.get(url, timeout=10).content == CONTENT
+        assert requests.get(url, timeout=60).content == CONTENT
 
 
 def test_bytes_of_a_question_that_was_refused_are_not_kept(tmp_path: pathlib.Path) -> None:

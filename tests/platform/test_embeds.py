@@ -143,7 +143,7 @@ def test_what_a_func_attaches_is_fetched_without_a_key(http, platform) -> None:
     lines = http.lines("/api/agents/reader", body)
     says = next(line for line in lines if line["type"] == "func_says")
     for chart in (says["message"]["embeds"]["chart"], lines[-1]["message"]["embeds"]["chart"]):
-        answer = requests.get(chart["uri"], timeout=10)
+        answer = requests.get(chart["uri"], timeout=60)
 
         assert answer.content == PIXEL
         assert answer.headers["Content-Type"] == "image/png"
@@ -153,9 +153,9 @@ def test_what_a_func_attaches_is_fetched_without_a_key(http, platform) -> None:
     (only,) = listed(http, session)
     assert only["key"] == "chart"
     assert only["embed"]["sentBy"] == {"handle": "local/reader"}
-    assert requests.get(only["embed"]["url"], timeout=10).content == PIXEL
+    assert requests.get(only["embed"]["url"], timeout=60).content == PIXEL
     messages = http("GET", f"/api/sessions/{session}/messages").json()["messages"]
-    assert requests.get(messages[-1]["embeds"]["chart"]["uri"], timeout=10).content == PIXEL
+    assert requests.get(messages[-1]["embeds"]["chart"]["uri"], timeout=60).content == PIXEL
 
 
 def test_an_address_that_an_agent_sends_back_is_the_same_embed(http, platform) -> None:
@@ -163,15 +163,15 @@ def test_an_address_that_an_agent_sends_back_is_the_same_embed(http, platform) -
     sent = {"report": {"content_type": "text/plain", "uri": REPORT_URI}}
     answer = ask(http, "Say it", sent, session, "echo")
     (only,) = listed(http, session)
-    assert requests.get(answer["message"]["embeds"]["report"]["uri"], timeout=10).content == REPORT
+    assert requests.get(answer["message"]["embeds"]["report"]["uri"], timeout=60).content == REPORT
 
     elsewhere = new_session(http, "echo")
     ask(http, "Say it", answer["message"]["embeds"], elsewhere, "echo")
     http("DELETE", f"/api/sessions/{session}")
     (copy,) = listed(http, elsewhere)
-    assert requests.get(copy["embed"]["url"], timeout=10).content == REPORT
+    assert requests.get(copy["embed"]["url"], timeout=60).content == REPORT
     assert copy["embed"]["id"] != only["embed"]["id"]
-    assert requests.get(only["embed"]["url"], timeout=10).status_code == 404
+    assert requests.get(only["embed"]["url"], timeout=60).status_code == 404
 
 
 def test_addresses_elsewhere_stay_what_they_are(http) -> None:
@@ -189,7 +189,7 @@ def test_an_uploaded_file_is_named_in_a_question(http, reader: Reader) -> None:
 
     assert made.status_code == 201
     assert made.json()["embed"]["size"] == len(large)
-    assert requests.get(made.json()["embed"]["url"], timeout=10).content == large
+    assert requests.get(made.json()["embed"]["url"], timeout=60).content == large
     assert ask(http, "Read #report", {}, session)["message"]["text"] == f"read {len(large)} bytes"
     assert reader.read[-1] == large
 
@@ -276,15 +276,15 @@ def test_an_address_that_was_changed_or_has_ended_leads_nowhere(http, platform, 
         changed[place] ^= 1
         others.append(base64.urlsafe_b64encode(changed).decode())
     refusals = [
-        requests.get(f"{start}/{other}", timeout=10)
+        requests.get(f"{start}/{other}", timeout=60)
         for other in (*others, "x", token[:-4], token + "AAAA", "%00")
     ]
     now = time.time()
     monkeypatch.setattr(embed_links.time, "time", lambda: now + 601)
-    refusals.append(requests.get(url, timeout=10))
+    refusals.append(requests.get(url, timeout=60))
     monkeypatch.undo()
 
-    assert requests.get(url, timeout=10).content == b"content"
+    assert requests.get(url, timeout=60).content == b"content"
     assert {refusal.status_code for refusal in refusals} <= {404, 400}
     assert all(refusal.status_code == 404 for refusal in refusals if "%00" not in refusal.url)
     assert (
@@ -294,7 +294,7 @@ def test_an_address_that_was_changed_or_has_ended_leads_nowhere(http, platform, 
 
 def test_an_address_is_one_of_the_next_ten_minutes(http) -> None:
     url = upload(http, new_session(http), "report", b"content").json()["embed"]["url"]
-    cached = requests.get(url, timeout=10).headers["Cache-Control"]
+    cached = requests.get(url, timeout=60).headers["Cache-Control"]
     assert 530 <= int(cached.partition("max-age=")[2].partition(",")[0]) <= 600
 
 
@@ -309,7 +309,7 @@ def test_a_session_takes_its_bytes_along_but_not_those_of_others(http, home: pat
 
     http("DELETE", f"/api/sessions/{sessions[0]}")
     assert stored_files(home) & set(hashes) == {hashes[1]}
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 404
     http("DELETE", f"/api/sessions/{sessions[1]}")
     assert stored_files(home) & set(hashes) == set()
 
@@ -367,7 +367,7 @@ def test_the_same_bytes_come_and_go_in_many_sessions_at_once(http, home: pathlib
         content = contents[turn % 2]
         session = new_session(http)
         url = upload(http, session, "k", content).json()["embed"]["url"]
-        is_there = requests.get(url, timeout=10).content == content
+        is_there = requests.get(url, timeout=60).content == content
         return http("DELETE", f"/api/sessions/{session}").status_code == 204 and is_there
 
     with concurrent.futures.ThreadPoolExecutor(6) as pool:

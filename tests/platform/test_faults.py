@@ -111,7 +111,7 @@ def test_a_second_platform_on_the_same_home_refuses_and_names_the_first(tmp_path
     assert code == 1
     assert f"process {first.process.pid}" in errors
     assert "Traceback" not in errors
-    assert requests.get(f"{first.url}/healthz", timeout=5).ok
+    assert requests.get(f"{first.url}/healthz", timeout=60).ok
     first.end(signal.SIGTERM)
 
 

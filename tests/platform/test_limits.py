@@ -171,7 +171,7 @@ def test_counts_outlive_the_platform(tmp_path: pathlib.Path) -> None:
             statuses += [post(platform, "note").status_code]
             headers = {"Authorization": f"Bearer {tokens[0]}"}
             url = f"{platform.url}/api/userstorage/local/note"
-            statuses += [requests.get(url, headers=headers, timeout=10).status_code for _ in range(2)]
+            statuses += [requests.get(url, headers=headers, timeout=60).status_code for _ in range(2)]
             if len(statuses) == 6:
                 statuses.append(post(platform, "note").status_code)
 

@@ -251,7 +251,7 @@ def test_what_the_session_has_is_read_by_its_key() -> None:
             f"{platform.url}/api/sessions/{handle}/embeds?key=report",
             data=b"Total: 42",
             headers={"Authorization": f"Bearer {platform.api_key}", "Content-Type": "text/plain"},
-            timeout=10,
+            timeout=60,
         )
         body = {"message": {"text": "What is the total of my file?"}, "session": handle}
         assert (

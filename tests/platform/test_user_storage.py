@@ -41,7 +41,7 @@ class Notebook:
 
     def call(self, method: str, key: str = "", **options: object) -> requests.Response:
         url = f"{self.url}/{key}" if key else self.url
-        return requests.request(method, url, headers=self.headers, timeout=10, **options)  # type: ignore[arg-type]
+        return requests.request(method, url, headers=self.headers, timeout=60, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_another_agents_storage_is_not_there_for_this_one(
     notebook.call("POST", "secret", json={"data": "1"})
     other = Notebook(platform, "notebook-two")
 
-    foreign = requests.get(f"{notebook.url}/secret", headers=other.headers, timeout=10)
+    foreign = requests.get(f"{notebook.url}/secret", headers=other.headers, timeout=60)
 
     assert foreign.status_code == 404
     assert other.call("GET").json() == []
@@ -114,9 +114,9 @@ def test_an_api_key_does_not_open_storage_and_a_query_token_opens_nothing_else(
     platform, notebook, http
 ) -> None:
     assert http("GET", notebook.url.removeprefix(platform.url)).status_code == 403
-    assert requests.get(f"{platform.url}/api/user", headers=notebook.headers, timeout=10).status_code == 403
+    assert requests.get(f"{platform.url}/api/user", headers=notebook.headers, timeout=60).status_code == 403
     assert (
-        requests.get(f"{platform.url}/api/sessions", headers=notebook.headers, timeout=10).status_code == 403
+        requests.get(f"{platform.url}/api/sessions", headers=notebook.headers, timeout=60).status_code == 403
     )
 
 
@@ -145,7 +145,7 @@ def test_the_sdk_gets_every_key_back_as_it_was(platform: testing.Platform) -> No
 
 @pytest.mark.parametrize(("key", "status"), [("", 422), ("a" * 1025, 422), ("%00", 400), ("%FF", 400)])
 def test_what_cannot_be_a_key_is_refused(notebook: Notebook, key: str, status: int) -> None:
-    answer = requests.post(f"{notebook.url}/{key}", json={"data": "1"}, headers=notebook.headers, timeout=10)
+    answer = requests.post(f"{notebook.url}/{key}", json={"data": "1"}, headers=notebook.headers, timeout=60)
 
     assert answer.status_code == status
 

@@ -28,7 +28,7 @@ def _answer_in_time(url: str) -> bytes:
     """While the crowd is let in and out, a newcomer may be cut off."""
     for _ in range(10):
         time.sleep(1)
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=60) as answer:
             return bytes(answer.read())
     return b""
 
@@ -45,7 +45,7 @@ def test_more_connections_than_files_leave_the_server_answering_and_its_log_shor
         url = process.stdout.readline().strip()
         place = urllib.parse.urlsplit(url)
         for _ in range(150):
-            stack.enter_context(socket.create_connection((str(place.hostname), place.port), timeout=10))
+            stack.enter_context(socket.create_connection((str(place.hostname), place.port), timeout=60))
         assert _answer_in_time(url) == b"hello"
         process.terminate()
         _, complaints = process.communicate(timeout=60)

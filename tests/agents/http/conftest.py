@@ -27,6 +27,6 @@ def post(url: str, key_server: Any) -> Post:
         headers = {"Authorization": f"Bearer {key_server.token()}", "Content-Type": "application/json"}
         content = body if isinstance(body, bytes) else json.dumps(body)
         headers = {k: v for k, v in (headers | options.pop("headers", {})).items() if v is not None}
-        return requests.post(f"{url}/{func}", data=content, headers=headers, timeout=20, **options)
+        return requests.post(f"{url}/{func}", data=content, headers=headers, timeout=60, **options)
 
     return send

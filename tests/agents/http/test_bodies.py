@@ -116,7 +116,7 @@ def test_a_compressed_body_is_refused_unread(post: Post, encoding: str) -> None:
 
 
 def test_a_large_body_is_refused_by_its_declared_length(url: str, key_server: Any) -> None:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
     headers = {"Authorization": f"Bearer {key_server.token()}", "Content-Length": str(64 * 1024 * 1024)}
     connection.request("POST", "/echo", b"{", headers)
     assert connection.getresponse().status == 413

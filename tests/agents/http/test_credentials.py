@@ -41,7 +41,7 @@ def test_nothing_is_answered_without_one_valid_token(
     url: str, key_server: Any, what: str, method: str, path: str
 ) -> None:
     values, detail = CREDENTIALS[what]
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
     connection.putrequest(method, path)
     for value in values:
         connection.putheader("Authorization", value.replace(b"{token}", key_server.token().encode()))
@@ -63,7 +63,7 @@ def test_a_token_for_another_agent_is_refused_when_the_agent_is_pinned(
     agent = new_agent()
     agent._allowed_agent_id = "owner/other"
     headers = {"Authorization": f"Bearer {key_server.token()}"}
-    answer = requests.post(f"{served(agent)}/echo", json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(f"{served(agent)}/echo", json=QUERY, headers=headers, timeout=60)
     assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid token"})
 
 
@@ -72,7 +72,7 @@ def test_while_the_keys_cannot_be_fetched_the_answer_is_to_come_back(
 ) -> None:
     monkeypatch.setattr(key_server, "answer", (500, b""))
     headers = {"Authorization": f"Bearer {key_server.token()}"}
-    answer = requests.post(f"{served(new_agent())}/echo", json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(f"{served(new_agent())}/echo", json=QUERY, headers=headers, timeout=60)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert set(answer.json()) == {"detail"}
 
@@ -85,7 +85,7 @@ def test_a_slow_key_server_holds_up_nobody_whose_token_is_known(
 
     def send(**headers: str) -> int:
         signed = {"Authorization": f"Bearer {key_server.token(headers=headers)}"}
-        return requests.post(echo_url, json=QUERY, headers=signed, timeout=20).status_code
+        return requests.post(echo_url, json=QUERY, headers=signed, timeout=60).status_code
 
     assert send() == 200
     key_server.may_answer.clear()

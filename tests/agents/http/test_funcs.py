@@ -27,7 +27,7 @@ from fixieai.protocol.messages import Message
 
 
 def test_the_handshake_is_the_metadata_as_yaml(url: str, key_server: Any) -> None:
-    answer = requests.get(url, headers={"Authorization": f"Bearer {key_server.token()}"}, timeout=20)
+    answer = requests.get(url, headers={"Authorization": f"Bearer {key_server.token()}"}, timeout=60)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/yaml")
     assert yaml.safe_load(answer.content) == new_agent().metadata().to_dict()
 
@@ -137,9 +137,9 @@ def test_in_debug_mode_the_traceback_is_in_the_answer(
     monkeypatch.setenv("FIXIE_AGENT_DEBUG", "1")
     headers = {"Authorization": f"Bearer {key_server.token()}"}
     url = served(new_agent())
-    answer = requests.post(f"{url}/fail", json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(f"{url}/fail", json=QUERY, headers=headers, timeout=60)
     assert answer.json()["error"]["details"]["traceback"][-1] == "ValueError: the secret is swordfish\n"
-    answer = requests.post(f"{url}/refuse", json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(f"{url}/refuse", json=QUERY, headers=headers, timeout=60)
     assert answer.json()["error"]["details"]["traceback"][-1].endswith("AgentException: because\n")
 
 
@@ -163,7 +163,7 @@ def test_a_func_that_takes_too_long_is_given_up(
     monkeypatch.setenv("FIXIE_FUNC_TIMEOUT", "0.2")
     headers = {"Authorization": f"Bearer {key_server.token()}"}
     began = time.monotonic()
-    answer = requests.post(f"{served(new_agent())}/{func}", json=QUERY, headers=headers, timeout=20)
+    answer = requests.post(f"{served(new_agent())}/{func}", json=QUERY, headers=headers, timeout=60)
     assert time.monotonic() - began < 15
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "ERR_AGENT_TIMEOUT")
 
@@ -195,7 +195,7 @@ ODD_NAMES = [
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
 def test_a_name_that_is_not_registered_is_not_found(url: str, key_server: Any, name: str) -> None:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
     headers = {"Authorization": f"Bearer {key_server.token()}", "Content-Type": "application/json"}
     connection.request("POST", "/" + urllib.parse.quote(name, safe="/"), json.dumps(QUERY), headers)
     answer = connection.getresponse()
@@ -227,7 +227,7 @@ def test_a_name_that_is_not_registered_is_not_found(url: str, key_server: Any, n
     ],
 )
 def test_there_is_nothing_else(url: str, method: str, path: str, status: int) -> None:
-    answer = requests.request(method, url + path, timeout=20, allow_redirects=False)
+    answer = requests.request(method, url + path, timeout=60, allow_redirects=False)
     assert answer.status_code == status
     assert set(answer.json()) == {"detail"}
 

@@ -22,7 +22,7 @@ def lines_of(answer: requests.Response) -> list[Any]:
 
 def ask(url: str, key_server: Any, **options: Any) -> requests.Response:
     headers = {"Authorization": f"Bearer {key_server.token()}"}
-    return requests.post(url + "/", json=QUERY, headers=headers, timeout=20, **options)
+    return requests.post(url + "/", json=QUERY, headers=headers, timeout=60, **options)
 
 
 def test_a_standalone_agent_answers_a_line_per_item(served: Callable[[Any], str], key_server: Any) -> None:

@@ -191,11 +191,11 @@ def test_graphql_is_loaded_when_somebody_asks_for_it() -> None:
 
 
 def test_get_is_the_schema_browser_and_answers_no_query(platform, graphql) -> None:
-    page = requests.get(f"{graphql.url}?query={ME}", headers=graphql.headers, timeout=10)
+    page = requests.get(f"{graphql.url}?query={ME}", headers=graphql.headers, timeout=60)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "local" not in page.text
-    assert requests.put(graphql.url, headers=graphql.headers, timeout=10).status_code == 405
+    assert requests.put(graphql.url, headers=graphql.headers, timeout=60).status_code == 405
 
 
 def test_an_error_names_the_field_and_what_to_do(graphql) -> None:

@@ -195,4 +195,4 @@ def test_what_came_with_messages_is_listed_and_fetched_without_a_key(graphql, pl
     assert listed["embed"]["url"].startswith(platform.url)
     [attached] = found["messages"][-1]["attachments"]
     for url in (listed["embed"]["url"], attached["url"]):
-        assert requests.get(url, timeout=10).text == "(: "
+        assert requests.get(url, timeout=60).text == "(: "

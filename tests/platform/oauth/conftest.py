@@ -42,7 +42,7 @@ class Diary:
 
     def way_back(self) -> str:
         """Where the provider sends the person to."""
-        return requests.get(self.link(), allow_redirects=False, timeout=10).headers["Location"]
+        return requests.get(self.link(), allow_redirects=False, timeout=60).headers["Location"]
 
     def connect(self) -> requests.Response:
         return self.provider.visit(self.link())

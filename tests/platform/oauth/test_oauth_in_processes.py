@@ -80,7 +80,7 @@ def package(calendar_url: str) -> io.BytesIO:
 def allow(link: str) -> str:
     """Ada opens the link and allows it; where she is sent then."""
     form = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query)) | {"answer": "allow"}
-    return requests.post(link, data=form, timeout=10, allow_redirects=False).headers["Location"]
+    return requests.post(link, data=form, timeout=60, allow_redirects=False).headers["Location"]
 
 
 def test_neither_the_way_nor_the_permission_is_lost_with_the_platform(home: Home) -> None:

@@ -26,11 +26,11 @@ class Person:
 
     def way_back(self) -> dict[str, str]:
         """What the provider sends along when it sends the person back."""
-        location = requests.get(self.ask(), allow_redirects=False, timeout=10).headers["Location"]
+        location = requests.get(self.ask(), allow_redirects=False, timeout=60).headers["Location"]
         return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
 
     def come_back(self, **params: str) -> requests.Response:
-        return requests.get(f"{self.platform.url}/oauth", params=params, timeout=10)
+        return requests.get(f"{self.platform.url}/oauth", params=params, timeout=60)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_token_of_one_person_reads_only_their_values(platform: testing.Platfor
     url = f"{platform.url}/api/userstorage/{agent_id}/_oauth_token"
     for name in people:
         headers = {"Authorization": f"Bearer {tokens[name]}"}
-        assert requests.get(url, headers=headers, timeout=10).json() == {"data": f'"{name}"'}
+        assert requests.get(url, headers=headers, timeout=60).json() == {"data": f'"{name}"'}
 
 
 def test_who_was_removed_meanwhile_comes_back_to_nobody(

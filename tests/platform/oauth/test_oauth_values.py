@@ -49,7 +49,7 @@ class Keeper:
     def call(self, method: str, key: str = "", **options: object) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.tokens[0]}"}
         url = f"{self.url}/{key}" if key else self.url
-        return requests.request(method, url, headers=headers, timeout=10, **options)  # type: ignore[arg-type]
+        return requests.request(method, url, headers=headers, timeout=60, **options)  # type: ignore[arg-type]
 
     def put(self, key: str, data: str) -> int:
         return self.call("POST", key, json={"data": data}).status_code
@@ -80,7 +80,7 @@ def test_another_agent_does_not_see_them(platform: testing.Platform, keeper: Kee
 
     assert other.call("GET", "_oauth_token").status_code == 404
     headers = {"Authorization": f"Bearer {other.tokens[0]}"}
-    assert requests.get(f"{keeper.url}/_oauth_token", headers=headers, timeout=10).status_code == 404
+    assert requests.get(f"{keeper.url}/_oauth_token", headers=headers, timeout=60).status_code == 404
 
 
 def test_there_are_few_and_they_are_small(keeper: Keeper) -> None:
@@ -96,7 +96,7 @@ def test_what_is_no_state_leads_nowhere(platform: testing.Platform, keeper: Keep
     assert keeper.put("_oauth_state", state) == 200
 
     params = {"state": state.strip('"') or "x", "code": "c"}
-    page = requests.get(f"{platform.url}/oauth", params=params, timeout=10)
+    page = requests.get(f"{platform.url}/oauth", params=params, timeout=60)
 
     assert (page.status_code, keeper.returned) == (404, [])
 
@@ -107,7 +107,7 @@ def test_an_agent_of_the_original_sdk_gets_its_people_back(
     state = f"local/{keeper.handle}:é~{secrets.token_urlsafe()}"
     keeper.call("POST", "_oauth_state", json={"data": f'"{state}"'})
 
-    page = requests.get(f"{platform.url}/oauth", params={"state": state, "code": "4/0Ab+c"}, timeout=10)
+    page = requests.get(f"{platform.url}/oauth", params={"state": state, "code": "4/0Ab+c"}, timeout=60)
 
     assert page.status_code == 200
     assert json.loads(keeper.returned[0]) == {"state": state, "code": "4/0Ab+c"}
@@ -119,7 +119,7 @@ def test_no_agent_takes_over_the_state_of_another(platform: testing.Platform, ke
     thief.put("_oauth_state", '"the very same"')
 
     params = {"state": "the very same", "code": "c"}
-    pages = [requests.get(f"{platform.url}/oauth", params=params, timeout=10) for _ in range(2)]
+    pages = [requests.get(f"{platform.url}/oauth", params=params, timeout=60) for _ in range(2)]
 
     assert [page.status_code for page in pages] == [200, 404]
     assert (len(keeper.returned), len(thief.returned)) == (1, 0)

@@ -69,13 +69,13 @@ def test_requests_as_the_package_sent_them_below_version_1() -> None:
             f"{agent.base_url}/engines/davinci-002/completions",
             json={"prompt": "Once"},
             headers=headers,
-            timeout=10,
+            timeout=60,
         )
         stream = requests.post(
             f"{agent.base_url}/chat/completions",
             json={"model": "gpt-4o", "messages": [], "stream": True},
             headers=headers,
-            timeout=10,
+            timeout=60,
         )
 
     assert engine.json()["choices"][0]["text"] == "And so on"
@@ -123,7 +123,7 @@ def test_garbage_is_passed_on_as_it_is() -> None:
             f"{agent.base_url}/chat/completions",
             json={"model": "gpt-4o"},
             headers={"Authorization": f"Bearer {agent.tokens[-1]}"},
-            timeout=10,
+            timeout=60,
         )
 
     assert (answer.status_code, answer.text) == (200, "<html>")

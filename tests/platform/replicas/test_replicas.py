@@ -124,7 +124,7 @@ def test_a_new_signing_key_is_published_by_both_and_signs_when_all_agents_know_i
     one, two = replicas
 
     def kids(replica: Any) -> set[str]:
-        published = requests.get(f"{replica.url}/.well-known/jwks.json", timeout=10).json()
+        published = requests.get(f"{replica.url}/.well-known/jwks.json", timeout=60).json()
         return {key["kid"] for key in published["keys"]}
 
     assert kids(one) == kids(two)
@@ -154,7 +154,7 @@ def test_an_attachment_is_stored_at_one_and_fetched_at_the_other(replicas, peopl
     address = urllib.parse.urlsplit(found[0]["embed"]["url"])
 
     for replica in replicas:
-        assert requests.get(f"{replica.url}{address.path}", timeout=10).content == content
+        assert requests.get(f"{replica.url}{address.path}", timeout=60).content == content
 
     folder = two.home.parent / "blobs" / "embeds"
     name = hashlib.sha256(content).hexdigest()
