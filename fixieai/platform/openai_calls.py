@@ -26,7 +26,7 @@ from fixieai.platform.usage import Tokens
 _POSTED = re.compile(
     r"(?:engines/(?P<engine>[^/]+)/)?(?P<path>chat/completions|completions|embeddings|responses)"
 )
-_FETCHED = re.compile(r"models(?:/[\w.:@+-]+)?", re.ASCII)
+_FETCHED = re.compile(r"models(?:/\w[\w.:@+-]*)?", re.ASCII)
 _EXPECTED_COMPLETION = 1_000
 _MOST_EXPECTED = 200_000
 _MOST = ("max_completion_tokens", "max_tokens", "max_output_tokens")

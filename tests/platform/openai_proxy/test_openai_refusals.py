@@ -6,6 +6,8 @@ import openai
 import pytest
 from openai_agents import KEY, Agent, ask, proxied
 
+from fixieai import errors
+from fixieai.platform import openai_calls
 from fixieai.testing.model_server import BreaksOff, Fails, Hangs, ModelServer, Says
 
 
@@ -42,6 +44,14 @@ def test_everything_else_is_not_there(nobody: tuple[Agent, ModelServer], method:
     assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", "not_found", None)
     assert "passes on" in error["message"] or "is kept here" in error["message"]
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "path", ["models/..", "models/.", "models/...", "models/-", "models/é", "models/a/b"]
+)
+def test_what_is_no_name_of_a_model_is_not_fetched(path: str) -> None:
+    with pytest.raises(errors.NotFound):
+        openai_calls.fetched(path)
 
 
 @pytest.mark.parametrize("body", [[], {}, {"model": 3}, {"model": "../files"}, {"model": "a b"}])
