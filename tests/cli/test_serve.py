@@ -94,13 +94,14 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 """
 
 FAKE_SSH = """#!{python}
-import json, sys, time
+import json, os, sys, time
 port = sys.argv[sys.argv.index("-R") + 1].rpartition(":")[2]
 print("Welcome")
-for host in ("localhost", "127.0.0.1"):
-    print(json.dumps({{"address": f"http://{{host}}:{{port}}"}}), flush=True)
-    time.sleep({seconds})
-time.sleep(60)
+print(json.dumps({{"address": f"http://localhost:{{port}}"}}), flush=True)
+while not os.path.exists({gate!r}):
+    time.sleep(0.05)
+print(json.dumps({{"address": f"http://127.0.0.1:{{port}}"}}), flush=True)
+time.sleep(600)
 """
 
 
@@ -118,11 +119,13 @@ def test_a_tunnel_that_is_asked_for_is_where_the_agent_is_and_it_moves_with_it(
 ):
     ssh = platform_cli.folder / "bin" / "ssh"
     ssh.parent.mkdir()
-    ssh.write_text(FAKE_SSH.format(python=sys.executable, seconds=3))
+    gate = ssh.with_name("may-move")
+    ssh.write_text(FAKE_SSH.format(python=sys.executable, gate=str(gate)))
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
     agent = platform_cli.start("serve", "--tunnel", "--no-reload", "--port", "0", folder=echo)
     assert "http://localhost:" in agent.wait_for("is served at")
+    gate.touch()
     look_until(
         lambda: agent.output() if _current_url(platform_cli).startswith("http://127.0.0.1:") else "",
         agent.output,

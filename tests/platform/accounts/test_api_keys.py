@@ -101,7 +101,7 @@ async def test_keys_that_are_made_at_once_are_told_apart_and_no_more_than_there_
         assert len(keys) == 99
         for stored, key in keys:
             assert stored.id == jwt.decode(key, options={"verify_signature": False})["jti"]
-        assert {stored.name for stored, _ in keys} == set(names[:99])
+        assert len({stored.name for stored, _ in keys} & set(names)) == 99
 
 
 async def test_nobody_gives_a_key_to_somebody_who_was_removed(tmp_path: pathlib.Path) -> None:
