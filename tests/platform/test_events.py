@@ -106,7 +106,7 @@ def test_an_answer_is_seen_as_it_is_written_without_a_number(platform, http) -> 
 
     def tell(query: fixieai.Message) -> Iterator[str]:
         for said in ("Once", "Once upon", "Once upon a time"):
-            assert written.acquire(timeout=20)
+            assert written.acquire(timeout=60)
             yield said
 
     platform.serve(fixieai.StandaloneAgent(tell), "narrator")

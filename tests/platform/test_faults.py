@@ -40,7 +40,7 @@ class Process:
 
     def end(self, number: int) -> tuple[int, str]:
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
 
 
@@ -61,7 +61,7 @@ def make_slow(reached: threading.Event, release: threading.Event) -> fixieai.Cod
     @agent.register_func
     def slow(query: str) -> str:
         reached.set()
-        release.wait(20)
+        release.wait(60)
         return "three"
 
     return agent
@@ -74,10 +74,10 @@ def test_after_sigkill_in_mid_query_all_its_messages_are_there_and_it_goes_on(tm
         platform.serve(make_slow(reached, release), "slow")
         session = platform.call("POST", "/api/sessions", {"frontendAgentId": "slow"})["handle"]
         asked = pool.submit(platform.ask, "slow", "Go", session)
-        assert reached.wait(20)
+        assert reached.wait(60)
         first.end(signal.SIGKILL)
         release.set()
-        assert isinstance(asked.exception(30), (requests.RequestException, ValueError, KeyError))
+        assert isinstance(asked.exception(60), (requests.RequestException, ValueError, KeyError))
 
     second = Process(tmp_path)
     with connected(second) as platform:
@@ -95,10 +95,10 @@ def test_sigterm_lets_a_running_query_finish(tmp_path) -> None:
     with connected(process) as platform, concurrent.futures.ThreadPoolExecutor() as pool:
         platform.serve(make_slow(reached, release), "slow")
         asked = pool.submit(platform.ask, "slow", "Go")
-        assert reached.wait(20)
+        assert reached.wait(60)
         process.process.send_signal(signal.SIGTERM)
         release.set()
-        assert asked.result(30).text == "three"
+        assert asked.result(60).text == "three"
     assert process.end(signal.SIGCONT)[0] == 0
 
 
