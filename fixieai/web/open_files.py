@@ -52,6 +52,8 @@ class Complaints:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, ValueError) and "_start_serving" in context["message"]:
+            return  # asyncio wants to accept again after a pause, and the socket was closed meanwhile
         if not (
             isinstance(error, OSError) and error.errno in _OUT_OF_FILES and "accept" in context["message"]
         ):

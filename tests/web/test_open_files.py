@@ -1,5 +1,6 @@
 """Servers in processes that may open few files."""
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -51,6 +52,22 @@ def test_more_connections_than_files_leave_the_server_answering_and_its_log_shor
         _, complaints = process.communicate(timeout=60)
     assert complaints.count("\n") <= 1
     assert "Traceback" not in complaints
+
+
+async def test_a_socket_that_is_closed_while_accepting_pauses_is_not_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    closed = socket.create_server(("127.0.0.1", 0))
+    closed.close()
+    loop.set_exception_handler(open_files.Complaints())
+    try:
+        loop.call_soon(loop._start_serving, asyncio.Protocol, closed)  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+    finally:
+        loop.set_exception_handler(None)
+
+    assert caplog.text == ""
 
 
 def test_a_server_gets_what_fits_and_never_nothing() -> None:
