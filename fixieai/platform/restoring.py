@@ -114,10 +114,8 @@ def _put_database(settings: Settings, unfinished: pathlib.Path, summary: Summary
             "The backup is of a platform on Postgres. Set FIXIE_DATABASE_URL to an empty database, and "
             "FIXIE_SECRET_KEY to what it was."
         )
-    try:
+    with database.needing_psycopg():
         from fixieai.storage import postgres_dumps  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        raise database.without_psycopg() from error
     postgres_dumps.restore(settings.database_url, copy)
     copy.unlink()
 

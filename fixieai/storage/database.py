@@ -8,9 +8,10 @@ and their callers stay the same; an engine is two lanes, one for reads and one f
 """
 
 import asyncio
+import contextlib
 import pathlib
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from fixieai import errors
@@ -133,16 +134,18 @@ def sqlite_path(url: str) -> pathlib.Path:
     return path
 
 
-def without_psycopg() -> errors.ConfigurationError:
-    """What is raised where the optional extra is not installed."""
-    return errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'")
+@contextlib.contextmanager
+def needing_psycopg() -> Iterator[None]:
+    """For imports of what speaks to Postgres. Raises ConfigurationError: the extra is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError("Postgres needs: pip install 'fixieai[postgres]'") from error
 
 
 def _open_postgres(url: str) -> Database:
-    try:
+    with needing_psycopg():
         from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        raise without_psycopg() from error
     return Database(*postgres.open_lanes(url), postgres.notices(url))
 
 

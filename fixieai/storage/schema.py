@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fixieai.storage import migrations, sqlite_connection, sqlite_errors
-from fixieai.storage.database import is_postgres, sqlite_path, without_psycopg
+from fixieai.storage.database import is_postgres, needing_psycopg, sqlite_path
 from fixieai.storage.transaction import Transaction
 
 
@@ -46,10 +46,8 @@ def _sqlite_version(path: pathlib.Path) -> int:
 
 
 def _migrate_postgres(url: str) -> SchemaChange:
-    try:
+    with needing_psycopg():
         from fixieai.storage import postgres  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        raise without_psycopg() from error
     after = migrations.released()[-1].number
     return SchemaChange(after - postgres.migrate(url), after)
 
@@ -61,8 +59,6 @@ def copy_to_postgres(
     then: Callable[[Transaction], None],
 ) -> dict[str, int]:
     """See `copying`: what `then` writes is in the same transaction."""
-    try:
+    with needing_psycopg():
         from fixieai.storage import copying  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        raise without_psycopg() from error
     return copying.copy_to_postgres(path, url, on_table, then)

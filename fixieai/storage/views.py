@@ -44,10 +44,8 @@ def opened(url: str) -> Iterator[View]:
         ServiceUnavailable: its server cannot be reached.
     """
     if database.is_postgres(url):
-        try:
+        with database.needing_psycopg():
             from fixieai.storage import postgres_dumps  # noqa: PLC0415 - an optional extra
-        except ModuleNotFoundError as error:
-            raise database.without_psycopg() from error
         with postgres_dumps.viewed(url) as viewed:
             yield View(*viewed)
         return
