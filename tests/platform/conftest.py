@@ -9,6 +9,7 @@ import requests
 from small_agents import make_dice
 
 from fixieai import testing
+from fixieai.storage import users
 from fixieai.storage.database import Database, connect, sqlite_url
 
 
@@ -49,3 +50,9 @@ async def database(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> As
     opened = await connect(request.getfixturevalue("postgres_url") if request.param == "postgres" else url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def ann(database: Database) -> int:
+    """The id of a person in it."""
+    return (await database.write(users.ensure, "ann")).id

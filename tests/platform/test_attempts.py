@@ -3,19 +3,13 @@
 import asyncio
 
 import pytest
+from clocks import Clock
 
 from fixieai import errors
 from fixieai.platform import attempts
 from fixieai.platform.attempts import Attempts
 from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def waits(tried: Attempts, clock: Clock, times: int) -> list[float]:

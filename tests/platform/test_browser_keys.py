@@ -8,6 +8,7 @@ import urllib.parse
 import jwt
 import pytest
 import requests
+from clocks import Clock
 
 from fixieai import errors, testing
 from fixieai.agents import registration
@@ -22,13 +23,6 @@ from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
 
 ANN = Caller(1, "ann", key_id="key-1")
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def make_code(http) -> str:
@@ -97,7 +91,7 @@ def test_what_an_agent_prints_opens_the_page(
 
 
 async def test_a_code_ends_after_15_minutes(database: Database) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     codes = BrowserCodes(database, clock)
     young, old = await codes.create(ANN), await codes.create(ANN)
 
@@ -109,7 +103,7 @@ async def test_a_code_ends_after_15_minutes(database: Database) -> None:
 
 
 async def test_only_so_many_codes_of_a_key_are_kept_and_none_as_it_is(database: Database) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     codes = BrowserCodes(database, clock)
     bobs = await codes.create(Caller(2, "bob", key_id="key-2"))
     made = []

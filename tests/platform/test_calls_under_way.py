@@ -10,7 +10,7 @@ from fixieai import errors
 from fixieai.platform import calls_under_way
 from fixieai.platform.calls_under_way import Amount, Held, Holds, Reached
 from fixieai.platform.settings import DailyLimits
-from fixieai.storage import executors, users
+from fixieai.storage import executors
 from fixieai.storage import usage as rows
 from fixieai.storage.database import Database
 from fixieai.storage.usage import Spent
@@ -18,11 +18,6 @@ from fixieai.storage.usage import Spent
 _TODAY = "2026-01-31"
 _MUCH = Amount(1_000, 1_000)
 Make = Callable[..., Awaitable[Holds]]
-
-
-@pytest.fixture
-async def ann(database: Database) -> int:
-    return (await database.write(users.ensure, "ann")).id
 
 
 @pytest.fixture

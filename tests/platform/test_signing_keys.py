@@ -5,19 +5,13 @@ import pathlib
 import time
 
 import pytest
+from clocks import Clock
 from small_agents import make_greeter
 
 from fixieai import errors, testing
 from fixieai.agents import jwks
 from fixieai.platform import signing_keys
 from fixieai.platform.signing_keys import SigningKeys
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def kids(keys: SigningKeys) -> list[str]:

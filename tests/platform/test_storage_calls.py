@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from clocks import Clock
 
 from fixieai import errors
 from fixieai.platform import storage_calls
@@ -19,21 +20,9 @@ _MORNING = 1_769_850_000.0
 Make = Callable[[int | None], StorageCalls]
 
 
-class Clock:
-    now = _MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ann(database: Database) -> int:
-    return (await database.write(users.ensure, "ann")).id
+    return Clock(_MORNING)
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from clocks import Clock
 
 from fixieai import errors
 from fixieai.platform.budgets import Budgets
 from fixieai.platform.prices import Prices
 from fixieai.platform.settings import DailyLimits
 from fixieai.platform.usage import Tokens, Usage
-from fixieai.storage import queries, sessions, users
+from fixieai.storage import queries, sessions
 from fixieai.storage import usage as rows
 from fixieai.storage.database import Database
 from fixieai.storage.messages import NewMessage
@@ -19,22 +20,9 @@ _MORNING = 1_769_850_000.0  # 2026-01-31, 09:00 UTC
 _DAY = 86_400.0
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = _MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ann(database: Database) -> int:
-    return (await database.write(users.ensure, "ann")).id
+    return Clock(_MORNING)
 
 
 def some(tokens: int) -> Tokens:

@@ -4,6 +4,7 @@ import asyncio
 
 import jwt
 import pytest
+from clocks import Clock
 
 from fixieai import errors
 from fixieai.platform import shared_keys
@@ -14,13 +15,6 @@ from fixieai.storage import signing_keys as rows
 from fixieai.storage.database import connect
 
 _SECRET = SecretKey(bytes(32))
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def signer(keys: SigningKeys) -> str:
