@@ -91,11 +91,14 @@ class StorageCalls:
         task = self._asking.get(whose)
         if task is None:
             task = self._asking[whose] = asyncio.create_task(self._ask(whose, limit))
-            task.add_done_callback(lambda _: self._asking.pop(whose))
         await asyncio.shield(task)
 
     async def _ask(self, whose: _Day, limit: int) -> None:
-        given = await (self._left(whose, limit) if self._is_alone else self._set_aside(whose, limit))
+        try:
+            given = await (self._left(whose, limit) if self._is_alone else self._set_aside(whose, limit))
+        finally:
+            # At once, and not in a callback: a call that comes between finds all given out, and asks anew.
+            del self._asking[whose]
         if len(self._ready) >= _PEOPLE_REMEMBERED:
             self._ready.pop(next(iter(self._ready)))
         ready = self._ready.setdefault(whose, _Ready())

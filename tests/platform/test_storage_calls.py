@@ -69,6 +69,19 @@ async def test_of_many_at_once_in_several_processes_exactly_as_many_as_the_limit
     assert await stored(database, ann) == 250
 
 
+async def test_calls_that_come_all_the_time_do_not_block_when_the_last_one_is_given_to_another(
+    ann: int, one_of_several: Make
+) -> None:
+    """Some find nothing left in the same turn of the event loop in which the answer was given out."""
+    one = one_of_several(1)
+    for year in range(2026, 2046):
+        found = [asyncio.create_task(one.count(ann, f"{year}-01-31"))]
+        while not found[0].done():
+            found += [asyncio.create_task(one.count(ann, f"{year}-01-31")) for _ in range(2)]
+            await asyncio.sleep(0)
+        assert sum(await asyncio.gather(*found)) == 1
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_happens_no_more_pass_than_may_and_nothing_is_left_when_all_is_given_back(
     database: Database, ann: int, one_of_several: Make, clock: Clock, seed: int
