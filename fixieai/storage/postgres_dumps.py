@@ -16,6 +16,8 @@ from fixieai.storage.postgres_connection import PostgresTransaction
 from fixieai.storage.transaction import Row
 
 _SHOWN = 500
+# A view stands still while bytes are read or a copy is made of what it shows. It locks no rows.
+_LASTS = "SET idle_in_transaction_session_timeout = 0"
 
 
 @contextlib.contextmanager
@@ -60,6 +62,7 @@ def restore(url: str, source: pathlib.Path) -> None:
 def _viewing(url: str) -> Iterator[psycopg.Connection[Row]]:
     try:
         with postgres_connection.first(url) as connection:
+            connection.execute(_LASTS)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
     except psycopg.Error as error:

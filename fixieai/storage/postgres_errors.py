@@ -33,11 +33,25 @@ _REFUSALS = (
 )
 
 
+# With any of these the server ends the connection.
+_ENDINGS = (
+    codes.AdminShutdown,
+    codes.CrashShutdown,
+    codes.IdleSessionTimeout,
+    codes.IdleInTransactionSessionTimeout,
+)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, and with it the transaction."""
-    return isinstance(error, (psycopg.InterfaceError, codes.AdminShutdown, codes.CrashShutdown)) or (
+    return isinstance(error, (psycopg.InterfaceError, *_ENDINGS)) or (
         isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] == "08")
     )
+
+
+def is_undone(error: BaseException) -> bool:
+    """Whether a commit that failed like this has stored nothing: the transaction had ended before it."""
+    return isinstance(error, codes.IdleInTransactionSessionTimeout)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -132,5 +146,5 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], errors.Fixi
         (codes.InsufficientPrivilege,),
         lambda: errors.ConfigurationError("The database user has to own the schema that the platform uses."),
     ),
-    ((psycopg.OperationalError, psycopg.InterfaceError), _unreachable),
+    ((psycopg.OperationalError, psycopg.InterfaceError, *_ENDINGS), _unreachable),
 )

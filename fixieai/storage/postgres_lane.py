@@ -111,8 +111,10 @@ class _Worker:
             raise undone from error
         try:
             connection.commit()
-        except psycopg.Error:
+        except psycopg.Error as error:
             self._disconnect()
+            if postgres_errors.is_undone(error):
+                raise _Undone(error) from error
             raise
 
     def _disconnect(self) -> None:

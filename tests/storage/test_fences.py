@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from fixieai import errors
-from fixieai.storage import executors, messages, postgres_connection, queries, sessions, users
+from fixieai.storage import executors, messages, postgres_connection, queries, sessions, users, views
+from fixieai.storage.database import connect
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.postgres_connection import PostgresTransaction
 from fixieai.storage.queries import NewQuery
-from fixieai.storage.transaction import Row
+from fixieai.storage.transaction import Row, Transaction
 
 _LATE = NewMessage("func_says", "late", name="f")
 _Two = tuple[psycopg.Connection[Row], psycopg.Connection[Row]]
@@ -81,3 +82,37 @@ def test_who_stands_still_in_the_middle_of_a_transaction_loses_it(processes: _Tw
     assert [message.text for message in stored] == ["Go"]
     with new.cursor() as cursor:
         assert cursor.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("5s",)
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["before a statement", "before the commit"])
+async def test_what_a_process_that_stood_still_had_not_stored_it_does_again(
+    postgres_url: str, *, goes_on: bool
+) -> None:
+    tries = 0
+
+    def stand_still(transaction: Transaction) -> None:
+        """Until the server has ended the connection."""
+        transaction.execute("SET idle_in_transaction_session_timeout = '1ms'", {})
+        ((pid,),) = transaction.rows("SELECT pg_backend_pid()", {})
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone():
+                time.sleep(0.01)
+
+    def work(transaction: Transaction) -> int:
+        nonlocal tries
+        tries += 1
+        executors.add(transaction, "one")
+        if tries == 1:
+            stand_still(transaction)
+        return len(executors.beats(transaction)) if goes_on else 1
+
+    database = await connect(postgres_url)
+    assert await database.write(work) == 1
+    assert (tries, await database.read(executors.beats)) == (2, {"one": 0})
+    await database.close()
+
+
+def test_a_view_is_not_ended_while_nobody_asks_it(postgres_url: str) -> None:
+    """Bytes are copied meanwhile, or all of the database is."""
+    with views.opened(postgres_url) as view:
+        assert view.transaction.row("SHOW idle_in_transaction_session_timeout", {}) == ("0",)
