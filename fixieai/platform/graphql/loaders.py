@@ -22,6 +22,7 @@ class Loader(Generic[K, V]):
         self._lookups: set[asyncio.Task[None]] = set()
 
     def load(self, key: K) -> asyncio.Future[V | None]:
+        """The value, for one who waits: others who wait for it do so also when that one is cancelled."""
         found = self._values.get(key)
         if found is None:
             loop = asyncio.get_running_loop()
@@ -29,7 +30,7 @@ class Loader(Generic[K, V]):
             if not self._waiting:
                 loop.call_soon(self._look_up)
             self._waiting.append(key)
-        return found
+        return asyncio.shield(found)
 
     def put(self, key: K, value: V) -> None:
         """Remembers a value that came with something else."""

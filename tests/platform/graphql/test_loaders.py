@@ -53,3 +53,20 @@ async def test_a_failure_reaches_everybody_who_waits_and_nobody_else(shelf: Shel
 
     assert [type(each) for each in failed] == [errors.Conflict, errors.Conflict]
     assert await loader.load(4) == 16
+
+
+async def test_who_is_cancelled_takes_the_value_away_from_nobody(shelf: Shelf) -> None:
+    """As the other fields of an object are when one of its fields fails."""
+    loader = Loader(shelf.find)
+
+    async def wait(key: int) -> int | None:
+        return await loader.load(key)
+
+    waiting = [asyncio.create_task(wait(key)) for key in (2, 2, 4)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(found[0]), *found[1:]] == [asyncio.CancelledError, 4, 16]
+        assert await loader.load(2) == 4
