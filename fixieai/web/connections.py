@@ -23,7 +23,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from fixieai import errors
@@ -92,6 +92,8 @@ class LimitedProtocol(HttpToolsProtocol):
     limits = ConnectionLimits()
     # Of a server that is about to stop: every answer ends its connection.
     is_leaving = False
+    # Of a server that stops: a connection that was still being accepted then is told so once it is made.
+    is_stopping = False
 
     def __init__(
         self,
@@ -104,6 +106,7 @@ class LimitedProtocol(HttpToolsProtocol):
         now = self.loop.time()
         self.incoming = _Incoming(Phase.HEAD, now, now)
         self._due = 0  # answers still to be given
+        self._answering: RequestResponseCycle | None = None
         self._unread_since: float | None = None
         self._is_draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -115,11 +118,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._look_again_in(self.limits.head_seconds)
         if len(self.connections) > self.limits.maximum_connections:
             self._make_room()
+        if self.is_stopping:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
+        # uvicorn tells the request that came last; it may be another one that is being answered.
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         incoming = self.incoming
@@ -190,6 +199,10 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._hang_up()
         elif self._is_draining and self._due == 0:
             self._look_again_in(self.limits.drain_seconds)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     # The server's side
 

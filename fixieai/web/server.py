@@ -202,6 +202,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._tell(ON_STOPPING)
+        self.config.http_protocol_class.is_stopping = True  # type: ignore[attr-defined]
         await super().shutdown(sockets)
 
     def _tell(self, event: str) -> None:

@@ -187,6 +187,23 @@ def test_pipelined_requests_are_answered_in_order(server, connect) -> None:
     assert connection.read().statuses == [200] * 10
 
 
+def test_a_request_learns_that_its_client_is_gone_also_when_another_waits_behind_it(serve, connect) -> None:
+    is_asked, is_told = threading.Event(), threading.Event()
+
+    async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await receive()
+            is_asked.set()
+            if (await receive())["type"] == "http.disconnect":
+                is_told.set()
+
+    connection = connect(serve(patient))
+    connection.send(GET + GET)
+    assert is_asked.wait(30)
+    connection.close()
+    assert is_told.wait(30)
+
+
 def test_a_flood_of_pipelined_requests_is_cut_off(server, talk) -> None:
     reply = talk(server, GET * 1000)
     assert reply.is_closed

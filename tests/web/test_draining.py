@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -181,6 +182,29 @@ def test_a_second_signal_ends_the_draining() -> None:
             application.app, bind("127.0.0.1", 0), ServerSettings(drain_seconds=30), on_started=twice
         )
     assert time.monotonic() - began < 20
+
+
+def test_a_connection_that_is_being_accepted_as_the_server_stops_does_not_hold_it() -> None:
+    sock = bind("127.0.0.1", 0)
+    late = socket.socket()
+
+    async def stop(_: Request) -> Response:
+        late.connect(sock.getsockname())
+        late.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.2)  # noqa: ASYNC251 - then the loop has to accept and to stop in the same turn
+        return PlainTextResponse("")
+
+    async def hello(_: Request) -> Response:
+        return PlainTextResponse("hello")
+
+    app = Starlette(routes=[Route("/stop", stop), Route("/hello", hello)])
+    url = url_of(sock)
+
+    run_foreground(app, sock, ServerSettings(grace_seconds=5), on_started=lambda: print(_get(url, "/stop")))
+
+    with late:
+        assert b"\r\nconnection: close\r\n" in late.recv(10_000)
 
 
 def test_one_server_that_drains_leaves_others_alone() -> None:
