@@ -26,11 +26,22 @@ def _weights(samples: Sequence[list[frozenset[str]]]) -> dict[str, float]:
     return {word: math.log(1 + len(samples) / count) for word, count in uses.items()}
 
 
-def _similarity(query: frozenset[str], sample: frozenset[str], weights: dict[str, float]) -> float:
-    rarest = max(weights.values(), default=1.0)
-    shared = sum(weights.get(word, rarest) for word in query & sample)
-    every = sum(weights.get(word, rarest) for word in query | sample)
-    return shared / every if every else 0.0
+class _Question:
+    """What is asked, weighed once however many samples it is compared with: it may have 100,000 words."""
+
+    def __init__(self, text: str, weights: dict[str, float]) -> None:
+        self._words = _words(text)
+        self._weights = weights
+        self._rarest = max(weights.values(), default=1.0)
+        self._weight = self._weight_of(self._words)
+
+    def similarity(self, sample: frozenset[str]) -> float:
+        shared = self._weight_of(self._words & sample)
+        every = self._weight + self._weight_of(sample - self._words)
+        return shared / every if every else 0.0
+
+    def _weight_of(self, words: frozenset[str]) -> float:
+        return sum(self._weights.get(word, self._rarest) for word in words)
 
 
 def choose(query: str, candidates: Sequence[Samples]) -> str | None:
@@ -39,10 +50,9 @@ def choose(query: str, candidates: Sequence[Samples]) -> str | None:
         [_words(text) for text in (*candidate.queries, candidate.agent_id.rpartition("/")[2])]
         for candidate in candidates
     ]
-    weights = _weights(samples)
-    words = _words(query)
+    question = _Question(query, _weights(samples))
     scored = [
-        (max(_similarity(words, sample, weights) for sample in agent_samples), candidate.agent_id)
+        (max(map(question.similarity, agent_samples)), candidate.agent_id)
         for agent_samples, candidate in zip(samples, candidates, strict=True)
     ]
     score, agent_id = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
