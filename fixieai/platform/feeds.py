@@ -36,7 +36,8 @@ class Feed:
     async def wait(self, seconds: float) -> bool:
         """Until something happens; False when nothing did in that time."""
         try:
-            await asyncio.wait_for(self._happened.wait(), seconds)
+            async with asyncio.timeout(seconds):  # unlike `wait_for` of Python 3.11 it heeds a cancellation
+                await self._happened.wait()
         except TimeoutError:
             return False
         self._happened.clear()
