@@ -178,7 +178,12 @@ def old_revisions(
 
 def remove_revisions(transaction: Transaction, revisions: Sequence[OldRevision]) -> list[OldRevision]:
     """Removes those that are still not current, and returns them."""
-    return [each for each in revisions if transaction.execute(_SQL["remove_revision"], {"id": each.id})]
+    return [each for each in revisions if _remove_revision(transaction, {"id": each.id})]
+
+
+def _remove_revision(transaction: Transaction, params: Params) -> bool:
+    transaction.row(_SQL["lock_agent"], params)
+    return transaction.execute(_SQL["remove_revision"], params) > 0
 
 
 def unused_by_embeds(transaction: Transaction, hashes: Sequence[str], now: int) -> list[str]:

@@ -113,5 +113,7 @@ def touch(transaction: Transaction, owner_id: int, session_id: int, name: str | 
 def delete(transaction: Transaction, owner_id: int, session_id: int) -> bool:
     """Deletes the session with its messages and queries; whether there was one."""
     params: Params = {"owner_id": owner_id, "session_id": session_id}
+    if transaction.row(_SQL["lock"], params) is None:
+        return False
     transaction.execute(_SQL["delete_queries"], params)
     return transaction.execute(_SQL["delete"], params) > 0

@@ -110,19 +110,22 @@ def used(transaction: Transaction, user_id: int, agent_id: str) -> Used:
 
 
 def rename_agent(transaction: Transaction, agent_id: str, new_id: str) -> None:
-    """What an agent keeps for people goes with it to its new id. What one that is gone left there goes."""
+    """What an agent keeps for people goes with it to its new id. What one that is gone left there goes.
+
+    The counts first, as in all functions here: what is being stored is stored then, and goes along.
+    """
     _forget_agent(transaction, new_id)
     for (user_id,) in transaction.rows(_SQL["people"], {"agent_id": agent_id}):
         params: Params = {"user_id": user_id, "agent_id": agent_id, "new_id": new_id}
-        transaction.execute(_SQL["rename_values"], params)
         transaction.execute(_SQL["rename_usage"], params)
+        transaction.execute(_SQL["rename_values"], params)
 
 
 def _forget_agent(transaction: Transaction, agent_id: str) -> None:
     for (user_id,) in transaction.rows(_SQL["people"], {"agent_id": agent_id}):
         params: Params = {"user_id": user_id, "agent_id": agent_id}
-        transaction.execute(_SQL["empty"], params)
         transaction.execute(_SQL["forget_usage"], params)
+        transaction.execute(_SQL["empty"], params)
 
 
 def _size(transaction: Transaction, params: Params) -> int | None:

@@ -14,8 +14,9 @@ _LOCK_OUT = (
 )
 _ERASE = (
     *_LOCK_OUT,
-    _SQL["erase_user_storage"],
+    # The counts first: what is being stored is stored then, and goes along.
     _SQL["erase_user_storage_usage"],
+    _SQL["erase_user_storage"],
     _SQL["erase_oauth_values"],
     _SQL["erase_oauth_flows"],
     _SQL["erase_usage"],

@@ -166,6 +166,11 @@ WHERE revisions.id > :after AND is_served = 0 AND coalesce(current_revision_id, 
     )
 ORDER BY revisions.id LIMIT :limit;
 
+-- name: lock_agent
+-- Whoever makes another revision current has done so, or waits.
+SELECT agents.id FROM agents JOIN revisions ON revisions.agent_id = agents.id
+WHERE revisions.id = :id /* Postgres: FOR NO KEY UPDATE OF agents */;
+
 -- name: remove_revision
 DELETE FROM revisions WHERE id = :id AND is_served = 0 AND NOT EXISTS (
     SELECT 1 FROM agents WHERE agents.id = revisions.agent_id AND current_revision_id = revisions.id

@@ -17,6 +17,10 @@ FROM sessions WHERE owner_id = :owner_id AND id < :before ORDER BY id DESC LIMIT
 UPDATE sessions SET modified = :now, name = coalesce(name, :name)
 WHERE id = :session_id AND owner_id = :owner_id;
 
+-- name: lock
+-- What is being asked meanwhile is stored before it is deleted, or not at all.
+SELECT id FROM sessions WHERE id = :session_id AND owner_id = :owner_id /* Postgres: FOR NO KEY UPDATE */;
+
 -- name: delete_queries
 DELETE FROM queries WHERE id IN (
     SELECT messages.query_id FROM messages JOIN sessions ON sessions.id = messages.session_id

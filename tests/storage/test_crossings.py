@@ -1,0 +1,149 @@
+"""Two processes on one Postgres change the same, the second in the middle of the first one's transaction."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from fixieai.storage import (
+    agents,
+    integrity,
+    postgres_connection,
+    queries,
+    retention,
+    revisions,
+    sessions,
+    user_storage,
+    users,
+)
+from fixieai.storage.agents import Agent, AgentChanges, Handshake
+from fixieai.storage.messages import NewMessage
+from fixieai.storage.postgres_connection import PostgresTransaction
+from fixieai.storage.queries import NewQuery
+from fixieai.storage.retention import OldRevision
+from fixieai.storage.revisions import Source
+from fixieai.storage.transaction import Row, Transaction
+
+_Work = Callable[[Transaction], object]
+_SAID = Handshake("standalone", '{"type": "standalone"}', ["Hi"])
+
+
+class Crossing:
+    """Two connections, and a third to look at them."""
+
+    def __init__(
+        self, one: psycopg.Connection[Row], two: psycopg.Connection[Row], watch: Transaction
+    ) -> None:
+        self._one, self._two = one, two
+        self.watch = watch
+
+    def run(self, first: _Work, second: _Work) -> None:
+        """The second begins when the first has done all but its commit, and then waits for it, or ends."""
+        with ThreadPoolExecutor() as threads:
+            with self._one.transaction():
+                first(PostgresTransaction(self._one))
+                doing = threads.submit(self._do, second)
+                while not doing.done() and not self._waits():
+                    time.sleep(0.01)
+            doing.result(60)
+
+    def _do(self, work: _Work) -> None:
+        with self._two.transaction():
+            work(PostgresTransaction(self._two))
+
+    def _waits(self) -> bool:
+        params = {"pid": self._two.info.backend_pid}
+        sql = "SELECT 1 FROM pg_stat_activity WHERE pid = :pid AND wait_event_type = 'Lock'"
+        return self.watch.row(sql, params) is not None
+
+
+@pytest.fixture
+def crossing(postgres_url: str) -> Iterator[Crossing]:
+    connect = postgres_connection.connect
+    with connect(postgres_url) as one, connect(postgres_url) as two, connect(postgres_url) as watch:
+        yield Crossing(one, two, PostgresTransaction(watch))
+
+
+@pytest.fixture
+def ann(crossing: Crossing) -> int:
+    return users.ensure(crossing.watch, "ann").id
+
+
+@pytest.fixture
+def dice(crossing: Crossing, ann: int) -> Agent:
+    return agents.insert(crossing.watch, ann, "dice", AgentChanges())
+
+
+def test_a_session_that_is_deleted_while_somebody_asks_in_it_leaves_nothing(
+    crossing: Crossing, ann: int
+) -> None:
+    session = sessions.create(crossing.watch, ann, "s")
+    new = NewQuery(NewMessage("query", "Go", sender="user"), "one")
+    crossing.run(
+        lambda transaction: queries.begin(transaction, ann, session.id, new),
+        lambda transaction: sessions.delete(transaction, ann, session.id),
+    )
+
+    assert sessions.get(crossing.watch, ann, "s") is None
+    assert crossing.watch.rows("SELECT id FROM queries", {}) == []
+    assert integrity.findings(crossing.watch) == []
+
+
+def test_what_an_agent_stores_while_it_is_renamed_goes_with_it(
+    crossing: Crossing, ann: int, dice: Agent
+) -> None:
+    user_storage.put(crossing.watch, ann, dice.agent_id, "before", "1")
+    crossing.run(
+        lambda transaction: user_storage.put(transaction, ann, dice.agent_id, "meanwhile", "2"),
+        lambda transaction: agents.update(transaction, dice, AgentChanges(new_handle="cubes")),
+    )
+
+    assert [each.key for each in user_storage.keys(crossing.watch, ann, "ann/cubes", None, 10)] == [
+        "before",
+        "meanwhile",
+    ]
+    assert user_storage.keys(crossing.watch, ann, "ann/dice", None, 10) == []
+    assert integrity.findings(crossing.watch) == []
+
+
+def test_of_an_agent_that_is_gone_nothing_is_left_to_one_that_gets_its_name(
+    crossing: Crossing, ann: int, dice: Agent
+) -> None:
+    user_storage.put(crossing.watch, ann, "ann/cubes", "before", "1")
+    crossing.run(
+        lambda transaction: user_storage.put(transaction, ann, "ann/cubes", "meanwhile", "2"),
+        lambda transaction: agents.update(transaction, dice, AgentChanges(new_handle="cubes")),
+    )
+
+    assert user_storage.keys(crossing.watch, ann, "ann/cubes", None, 10) == []
+    assert integrity.findings(crossing.watch) == []
+
+
+def test_of_who_is_removed_nothing_is_left_that_an_agent_stores_meanwhile(
+    crossing: Crossing, ann: int
+) -> None:
+    user_storage.put(crossing.watch, ann, "local/dice", "before", "1")
+    crossing.run(
+        lambda transaction: user_storage.put(transaction, ann, "local/dice", "meanwhile", "2"),
+        lambda transaction: users.erase(transaction, ann),
+    )
+
+    assert user_storage.keys(crossing.watch, ann, "local/dice", None, 10) == []
+
+
+def test_a_revision_that_becomes_current_is_not_removed_as_an_old_one(
+    crossing: Crossing, dice: Agent
+) -> None:
+    source = Source(url="http://127.0.0.1:1")
+    old, new = [revisions.insert(crossing.watch, dice, source, revisions.READY, _SAID) for _ in range(2)]
+    revisions.make_current(crossing.watch, dice, new)
+    crossing.run(
+        lambda transaction: revisions.make_current(transaction, dice, old),
+        lambda transaction: retention.remove_revisions(transaction, [OldRevision(old.id, None)]),
+    )
+
+    now = agents.by_id(crossing.watch, dice.owner_id, dice.id)
+    assert now.current_revision_id == old.id
+    assert integrity.findings(crossing.watch) == []
