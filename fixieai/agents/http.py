@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
@@ -168,7 +168,7 @@ def _bearer_token(values: list[str]) -> str:
 async def _handshake(served: _Served, request: Request, claims: VerifiedTokenClaims) -> Response:
     answer = asyncio.to_thread(_yaml, served.agent)
     document = await author_calls.attempt("the handshake", answer, served.settings)
-    return StreamingResponse(_pieces(document), media_type="application/yaml")
+    return StreamingResponse(_in_loop(_pieces(document)), media_type="application/yaml")
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -187,6 +187,12 @@ def _yaml(agent: ServedAgent) -> str:
 def _pieces(document: str) -> Iterator[str]:
     for begin in range(0, len(document), _HANDSHAKE_PIECE):
         yield document[begin : begin + _HANDSHAKE_PIECE]
+
+
+async def _in_loop(pieces: Iterator[str]) -> AsyncIterator[str]:
+    """Given a plain iterator, Starlette takes threads of those that funcs run in, and these may all be taken."""
+    for piece in pieces:
+        yield piece
 
 
 async def _call_func(served: _Served, request: Request, claims: VerifiedTokenClaims) -> Response:

@@ -3,11 +3,13 @@
 import http.client
 import json
 import logging
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
+import anyio.to_thread
 import pytest
 import requests
 import yaml
@@ -166,6 +168,41 @@ def test_a_func_that_takes_too_long_is_given_up(
     answer = requests.post(f"{served(new_agent())}/{func}", json=QUERY, headers=headers, timeout=60)
     assert time.monotonic() - began < 15
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "ERR_AGENT_TIMEOUT")
+
+
+def test_the_handshake_needs_no_thread_that_funcs_may_have_taken(
+    served: Callable[[Any], str], key_server: Any
+) -> None:
+    agent = CodeShotAgent("I block.", [])
+    is_taken, may_end = threading.Event(), threading.Event()
+
+    @agent.register_func
+    async def leave_one_thread() -> str:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        return ""
+
+    @agent.register_func
+    def block() -> str:
+        is_taken.set()
+        may_end.wait(60)
+        return ""
+
+    url, headers = served(agent), {"Authorization": f"Bearer {key_server.token()}"}
+
+    def call(func: str) -> int:
+        return requests.post(f"{url}/{func}", json=QUERY, headers=headers, timeout=60).status_code
+
+    assert call("leave_one_thread") == 200
+    blocking = threading.Thread(target=call, args=("block",))
+    blocking.start()
+    try:
+        assert is_taken.wait(60)
+        assert (
+            yaml.safe_load(requests.get(url, headers=headers, timeout=30).text) == agent.metadata().to_dict()
+        )
+    finally:
+        may_end.set()
+        blocking.join()
 
 
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan"])
