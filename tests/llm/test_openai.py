@@ -201,6 +201,22 @@ async def test_a_reader_that_stops_early_ends_the_request(serve, model_at) -> No
     assert (await complete(model, CHAT)).text == "A: one two three four"
 
 
+async def test_an_answer_that_is_whole_stays_so_when_its_connection_breaks_behind_it(open_models) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chosen = b'data: {"choices": [{"delta": {"content": "12"}, "finish_reason": "stop"}]}\n\n'
+        events = chosen + b"data: [DONE]\n\n"
+        writer.write(head + b"%x\r\n%s\r\n" % (len(events), events))  # and no last chunk
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        models = open_models(FIXIE_LLM_BASE_URL=f"http://127.0.0.1:{port}/v1", FIXIE_LLM_RETRIES="0")
+        assert (await complete(await models.choose("custom/any"), CHAT)).text == "12"
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_configuration_that_cannot_work_says_what_to_check(serve, model_at, status: int) -> None:
     server = serve([Fails(status, message="no, sk-secret-0123456789")])
