@@ -190,7 +190,7 @@ def _pieces(document: str) -> Iterator[str]:
 
 
 async def _in_loop(pieces: Iterator[str]) -> AsyncIterator[str]:
-    """Given a plain iterator, Starlette takes threads of those that funcs run in, and these may all be taken."""
+    """Given a plain iterator, Starlette takes threads of those for funcs, which may all be taken."""
     for piece in pieces:
         yield piece
 
