@@ -77,6 +77,7 @@ def upload(transaction: Transaction, owner_id: int, session_id: int, new: NewEmb
         Conflict: the key leads to other content: embeds do not change.
         NotFound: the owner has no such session.
     """
+    transaction.row(_SQL["lock_session"], {"owner_id": owner_id, "session_id": session_id})
     present = named(transaction, owner_id, session_id, new.key)
     if present is None:
         insert(transaction, owner_id, session_id, new)

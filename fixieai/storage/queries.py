@@ -128,7 +128,10 @@ class Unfinished:
 
 
 def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
-    """Gives the executor every query that runs and whose own executor is no longer there."""
+    """Gives the executor every query that runs and whose own executor is no longer there.
+
+    None while it is not listed itself.
+    """
     taken = transaction.rows(_SQL["take"], {"executor_id": executor_id})
     return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
 

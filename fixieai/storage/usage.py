@@ -150,10 +150,13 @@ def spend(transaction: Transaction, query_id: int, tokens: int) -> int:
 
 
 def spend_in_session(transaction: Transaction, user_id: int, handle: str, spent: Spent) -> None:
-    """Counts what a call cost for the day, and for the query of that session that is being answered."""
-    add_tokens(transaction, user_id, spent)
+    """Counts what a call cost for the day, and for the query of that session that is being answered.
+
+    The query first, as where its lines are stored: of two, one waits for the other, and not both.
+    """
     params: Params = {"user_id": user_id, "handle": handle, "tokens": spent.tokens}
     transaction.execute(_SQL["spend_in_session"], params)
+    add_tokens(transaction, user_id, spent)
 
 
 def of_query(transaction: Transaction, user_id: int, query_id: int) -> int:

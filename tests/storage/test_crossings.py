@@ -7,19 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from fixieai import errors
 from fixieai.storage import (
     agents,
+    embeds,
     integrity,
+    messages,
     postgres_connection,
     queries,
     retention,
     revisions,
     sessions,
+    usage,
     user_storage,
     users,
 )
 from fixieai.storage.agents import Agent, AgentChanges, Handshake
-from fixieai.storage.messages import NewMessage
+from fixieai.storage.embeds import NewEmbed
+from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.postgres_connection import PostgresTransaction
 from fixieai.storage.queries import NewQuery
 from fixieai.storage.retention import OldRevision
@@ -41,12 +46,17 @@ class Crossing:
 
     def run(self, first: _Work, second: _Work) -> None:
         """The second begins when the first has done all but its commit, and then waits for it, or ends."""
+        self.run_around(first, second, lambda _: None)
+
+    def run_around(self, begin: _Work, second: _Work, end: _Work) -> None:
+        """The second waits for what the first has begun, and the first goes on behind that."""
         with ThreadPoolExecutor() as threads:
             with self._one.transaction():
-                first(PostgresTransaction(self._one))
+                begin(PostgresTransaction(self._one))
                 doing = threads.submit(self._do, second)
                 while not doing.done() and not self._waits():
                     time.sleep(0.01)
+                end(PostgresTransaction(self._one))
             doing.result(60)
 
     def _do(self, work: _Work) -> None:
@@ -147,3 +157,34 @@ def test_a_revision_that_becomes_current_is_not_removed_as_an_old_one(
     now = agents.by_id(crossing.watch, dice.owner_id, dice.id)
     assert now.current_revision_id == old.id
     assert integrity.findings(crossing.watch) == []
+
+
+def test_a_key_that_two_use_at_once_names_one_content(crossing: Crossing, ann: int) -> None:
+    session = sessions.create(crossing.watch, ann, "s")
+    one, two = (NewEmbed(number, "pic", "user", "image/png", str(number), 1) for number in (1, 2))
+    with pytest.raises(errors.Conflict):
+        crossing.run(
+            lambda transaction: embeds.upload(transaction, ann, session.id, one),
+            lambda transaction: embeds.upload(transaction, ann, session.id, two),
+        )
+
+    assert [each.id for each in embeds.page(crossing.watch, ann, session.id, None, 10)] == [1]
+
+
+def test_what_a_call_beside_a_query_cost_is_counted_while_a_line_of_the_query_is_stored(
+    crossing: Crossing, ann: int
+) -> None:
+    session = sessions.create(crossing.watch, ann, "s")
+    question = NewMessage("query", "Go", sender="user")
+    query = queries.begin(crossing.watch, ann, session.id, NewQuery(question, "one"))
+    place = Place(ann, session.id, query.id, "one")
+    spent = usage.Spent("2026-01-31", "ann/dice", 1, 2, 3)
+    usage.add_tokens(crossing.watch, ann, spent)
+    crossing.run_around(
+        lambda transaction: messages.append(transaction, place, NewMessage("thought", "Hm", sender="a")),
+        lambda transaction: usage.spend_in_session(transaction, ann, "s", spent),
+        lambda transaction: usage.add_tokens(transaction, ann, spent),
+    )
+
+    assert usage.of_session(crossing.watch, ann, "s") == 3
+    assert [row.tokens for row in usage.of_day(crossing.watch, ann, "2026-01-31")] == [9]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from fixieai import errors
-from fixieai.storage import messages, queries, sessions, usage
+from fixieai.storage import executors, messages, queries, sessions, usage
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.queries import NewQuery
 from fixieai.storage.transaction import Transaction
@@ -97,3 +97,16 @@ def test_a_query_whose_session_was_deleted_is_told_so(transaction: Transaction, 
         queries.finish(transaction, Place(ann, query.session_id, query.id, "one"), "answered", _ANSWER)
     with pytest.raises(errors.NotFound, match="deleted"):
         messages.append(transaction, Place(ann, session.id, query.id, "one"), _ANSWER)
+
+
+def test_who_was_taken_for_dead_does_not_take_what_it_may_still_run(
+    transaction: Transaction, ann: int
+) -> None:
+    executors.add(transaction, "one")
+    session = sessions.create(transaction, ann, "s")
+    query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
+    executors.remove(transaction, "one", 0)
+    assert queries.take(transaction, "one") == []
+
+    executors.add(transaction, "anew")
+    assert [(each.id, each.attempts) for each in queries.take(transaction, "anew")] == [(query.id, 1)]

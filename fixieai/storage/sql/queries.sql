@@ -16,8 +16,11 @@ FROM queries JOIN sessions ON sessions.id = queries.session_id
 WHERE queries.id = :id AND sessions.owner_id = :owner_id;
 
 -- name: take
+-- Whoever was taken for dead and does not know yet takes nothing: it may still run what was its own.
 UPDATE queries SET executor_id = :executor_id, attempts = attempts + 1
-WHERE status = 'running' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
+WHERE
+    status = 'running' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
+    AND :executor_id IN (SELECT id FROM executors)
 RETURNING id;
 
 -- name: take_again
