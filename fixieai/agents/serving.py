@@ -132,7 +132,10 @@ class _Place:
         return f"{self.username}/{self.handle}"
 
     def register(self) -> None:
-        self.registrar.register(self.username, self.handle, self.url)
+        """Not after `unregister`, which may come while the agent starts."""
+        with self._turn:
+            if not self._is_over.is_set():
+                self._register()
 
     def chat_url(self) -> str:
         """Without a platform that gives codes, the page's bare address: it then asks for a key."""
@@ -165,8 +168,11 @@ class _Place:
                 return None
             renewal = self.registrar.renew(self.username, self.handle, self.url)
             if renewal is Renewal.ENDED:  # this program was stopped for a while, as a laptop is
-                self.register()
+                self._register()
             return renewal
+
+    def _register(self) -> None:
+        self.registrar.register(self.username, self.handle, self.url)
 
     def _outlive_the_platform(self) -> None:
         """Registers again when a platform that went away is back."""
@@ -182,7 +188,7 @@ class _Place:
                 return
         with self._turn, contextlib.suppress(errors.FixieError):
             if not self._is_over.is_set():
-                self.register()
+                self._register()
                 _say(f"The platform at {api_url} is back, and knows this agent.")
 
 

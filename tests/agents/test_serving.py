@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from fixieai.agents import serving
+from fixieai import testing
+from fixieai.agents import registration, serving
 from fixieai.agents.standalone import StandaloneAgent
 from fixieai.agents.token import JwksClient
 from fixieai.protocol.messages import Message
@@ -68,6 +69,20 @@ def test_what_the_guard_refuses_has_the_agents_shape(url: str, headers: dict[str
 def test_on_a_loopback_address_only_names_of_this_machine_count(host: str, is_local: bool) -> None:
     app: Any = serving.guarded_app(StandaloneAgent(repeat), host)
     assert (app._settings.hosts is not None) == is_local
+
+
+def test_an_agent_that_was_stopped_as_it_started_is_not_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    with testing.platform() as platform:
+        monkeypatch.setenv("FIXIE_API_KEY", platform.api_key)
+        agent = StandaloneAgent(repeat)
+        platform.serve(agent, "started")
+        url = platform.call("GET", "/api/agents/local/started")["url"]
+        place = serving._Place(registration.Registrar(platform.url), "local", "stopped", url)
+
+        place.unregister()
+        place.register()
+
+        assert [each["handle"] for each in platform.call("GET", "/api/agents")["agents"]] == ["started"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
