@@ -20,7 +20,7 @@ from fixieai.storage.embeds import NewEmbed
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.queries import NewQuery
 from fixieai.storage.sessions import Session
-from fixieai.storage.transaction import Transaction
+from fixieai.storage.transaction import DatabaseUnavailable, Transaction
 from fixieai.storage.usage import Spent
 
 ROUTER = "router"
@@ -89,6 +89,7 @@ class Journal:
         # What all models of the query used, wherever they were called, when the last line was stored.
         self.tokens = 0
         self._model: str | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self.is_finished = False
 
@@ -161,7 +162,8 @@ class Journal:
     ) -> None:
         """Stores the question, if `count` lets it pass: given the owner's id, it numbers their queries.
 
-        A new session has its handle from then on.
+        A new session has its handle from then on. A write goes on when its caller is cancelled: the query
+        may begin all the same, and `finish` ends it then.
         """
         question = self._question = self._question or self._asked(asked)
         name = question.text[:_NAME_LENGTH]
@@ -176,10 +178,14 @@ class Journal:
                 )
             return session, queries.begin(transaction, owner_id, session.id, new), number
 
-        self._session, begun, number = await self._database.write(begin)
-        self._run.session, self._run.query_id = self._session.handle, begun.id
-        self._place = Place(owner_id, drafted.id, begun.id, self._executor_id)
-        self._run.begin(number)
+        async def store() -> None:
+            self._session, begun, number = await self._database.write(begin)
+            self._run.session, self._run.query_id = self._session.handle, begun.id
+            self._place = Place(owner_id, drafted.id, begun.id, self._executor_id)
+            self._run.begin(number)
+
+        self._beginning = asyncio.create_task(store())
+        await asyncio.shield(self._beginning)
 
     def _asked(self, asked: Kept) -> NewMessage:
         """The question, with the embeds that came with it. Made once, however often it is to be stored."""
@@ -297,6 +303,11 @@ class Journal:
         await asyncio.shield(self._ending)
 
     async def _finish(self, line: Line, sender: str, failure: Failure | None) -> None:
+        if self._beginning is not None:
+            await asyncio.wait({self._beginning})
+            error = self._beginning.exception()
+            if isinstance(error, DatabaseUnavailable):  # then nobody knows whether there is something to end
+                raise error
         if self._place is not None:
             lines, self._unstored = self._unstored, []
             thoughts = [message for message, _ in lines]
@@ -319,17 +330,10 @@ class Journal:
     ) -> None:
         """Readers learn that they have seen all; the query may go on without them (not `is_finished`)."""
         self.is_finished = is_finished
-        self._run.publish(
-            Event(
-                LineKind.RESPONSE,
-                line.text,
-                sender,
-                line.embeds,
-                model=self._model,
-                is_final=True,
-                failure=failure,
-            )
+        event = Event(
+            LineKind.RESPONSE, line.text, sender, line.embeds, self._model, is_final=True, failure=failure
         )
+        self._run.publish(event)
 
 
 @dataclass(frozen=True, slots=True)

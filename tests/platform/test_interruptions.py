@@ -200,3 +200,24 @@ async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(dat
     assert [message.text for message in stored] == ["Well?", "Hm.", "1", "42"]
     assert (await database.read(queries.get, owner, stored[0].query_id)).status == "answered"
     assert journal.is_finished
+
+
+async def test_a_question_that_is_being_stored_when_its_time_is_over_keeps_no_session_busy(
+    database, tmp_path
+) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    run = Run(session.handle)
+    journal = Journal(database, embeds, run, Desk(owner, session, "one"))
+    question = Kept(Message("Well?"))
+    beginning = asyncio.create_task(journal.begin(question, None, lambda *_: 7, is_new_session=False))
+    await asyncio.sleep(0)
+    beginning.cancel()
+
+    assert await query_runner._fail(journal, TOO_LATE)
+
+    stored = await database.read(messages.page, owner, session.id, 0, 10)
+    assert [message.text for message in stored] == ["Well?", TOO_LATE.message]
+    assert (await database.read(queries.get, owner, stored[0].query_id)).status == "failed"
+    assert await run.begun() == 7
