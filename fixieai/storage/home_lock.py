@@ -9,10 +9,14 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import time
 
 from fixieai import errors
 
 _FILE = "platform.lock"
+# Whoever looks does so for some microseconds.
+_LOOKERS = 1_000
+_LOOK_SECONDS = 0.001
 
 
 class HomeLock:
@@ -46,7 +50,7 @@ def acquire(home: pathlib.Path) -> HomeLock:
     folder = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
     lock = HomeLock(descriptor, folder)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_file(descriptor)
         _lock_folder(folder)
     except OSError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
@@ -76,6 +80,17 @@ def holder(home: pathlib.Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def _lock_file(descriptor: int) -> None:
+    """Raises BlockingIOError when another process has it. Those who only look (`holder`) are waited for."""
+    for _ in range(_LOOKERS):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # refused by a platform alone
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(_LOOK_SECONDS)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _lock_folder(folder: int) -> None:

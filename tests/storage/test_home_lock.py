@@ -4,6 +4,8 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,3 +71,22 @@ def test_who_has_a_home_is_known_without_taking_it(tmp_path: pathlib.Path) -> No
     lock.release()
     assert home_lock.holder(home) is None
     home_lock.acquire(home).release()
+
+
+def test_who_only_looks_refuses_the_home_to_nobody(tmp_path: pathlib.Path) -> None:
+    home_lock.acquire(tmp_path).release()
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.is_set():
+            home_lock.holder(tmp_path)
+
+    with ThreadPoolExecutor() as threads:
+        looking = [threads.submit(look) for _ in range(2)]
+        try:
+            for _ in range(300):
+                home_lock.acquire(tmp_path).release()
+        finally:
+            is_over.set()
+        for each in looking:
+            each.result()
