@@ -29,6 +29,8 @@ FRESH_SECONDS = 300.0
 STALE_SECONDS = 3600.0
 COOL_DOWN_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
+# Between the question whether verifying would fetch and the verifying, which then blocks an event loop.
+_A_MOMENT = 0.5
 _MAXIMUM_KID = 200
 _MAXIMUM_BYTES = 256 * 1024
 _VERIFIED_TOKENS = 4096
@@ -58,11 +60,12 @@ class _KeySet:
     fetched: float = -STALE_SECONDS
     next_fetch: float = -STALE_SECONDS
 
-    def is_fresh(self) -> bool:
-        return time.monotonic() - self.fetched < FRESH_SECONDS
+    def is_fresh(self, ahead: float = 0.0) -> bool:
+        """Now, or so many seconds from now."""
+        return time.monotonic() + ahead - self.fetched < FRESH_SECONDS
 
-    def usable(self, kid: str) -> SigningKey | None:
-        return self.keys.get(kid) if time.monotonic() - self.fetched < STALE_SECONDS else None
+    def usable(self, kid: str, ahead: float = 0.0) -> SigningKey | None:
+        return self.keys.get(kid) if time.monotonic() + ahead - self.fetched < STALE_SECONDS else None
 
 
 class JwksClient:
@@ -101,20 +104,20 @@ class JwksClient:
         raise KeysUnavailable
 
     def would_fetch(self, token: str) -> bool:
-        """Whether verifying this token goes to the network."""
-        if self.verified_claims(token) is not None:
+        """Whether verifying this token goes to the network, now or a moment later."""
+        if self.verified_claims(token, _A_MOMENT) is not None:
             return False
         try:
-            return self._must_fetch(key_id(token))
+            return self._must_fetch(key_id(token), _A_MOMENT)
         except jwt.PyJWTError:
             return False
 
-    def verified_claims(self, token: str) -> Any | None:
-        """What `remember` was given with this token, until the token expires."""
+    def verified_claims(self, token: str, ahead: float = 0.0) -> Any | None:
+        """What `remember` was given with this token, until the token expires, or `ahead` seconds before."""
         found = self._verified.get(token)
         if found is None:
             return None
-        return found[1] if time.time() < found[0] else None
+        return found[1] if time.time() + ahead < found[0] else None
 
     def remember(self, token: str, expires: float, claims: Any) -> None:
         """Keeps what a verified token says until `expires` (Unix time), for the latest 4,096 tokens."""
@@ -123,13 +126,13 @@ class JwksClient:
             while len(self._verified) > _VERIFIED_TOKENS:
                 self._verified.popitem(last=False)
 
-    def _must_fetch(self, kid: str) -> bool:
+    def _must_fetch(self, kid: str, ahead: float = 0.0) -> bool:
         key_set = self._key_set
-        if key_set.is_fresh() and kid in key_set.keys:
+        if key_set.is_fresh(ahead) and kid in key_set.keys:
             return False
         if self._flight is not None:
-            return key_set.usable(kid) is None
-        return time.monotonic() >= key_set.next_fetch
+            return key_set.usable(kid, ahead) is None
+        return time.monotonic() + ahead >= key_set.next_fetch
 
     def _fetched(self, kid: str) -> _KeySet:
         """The key set after a fetch: this thread's, or the one that is under way."""

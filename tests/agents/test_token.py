@@ -308,6 +308,22 @@ def test_a_key_that_was_taken_back_is_refused(
     assert verify(text, client) is None
 
 
+@pytest.mark.parametrize("seconds_left", [0.4, 0.0])
+def test_what_is_about_to_need_a_fetch_is_said_to_need_it(
+    key_server: Any, client: JwksClient, seconds_left: float
+) -> None:
+    """An event loop that was told otherwise verifies a moment later, and must not be held up then."""
+    verify(key_server.token(), client)
+    fetched = time.monotonic() - jwks.FRESH_SECONDS + seconds_left
+    client._key_set = jwks._KeySet(client._key_set.keys, fetched)
+    assert token.would_fetch(key_server.token(sub="another"), client)
+    client._key_set = jwks._KeySet({}, next_fetch=time.monotonic() + seconds_left)
+    assert token.would_fetch(key_server.token(sub="another"), client)
+    known = key_server.token(sub="known")
+    client.remember(known, time.time() + seconds_left, object())
+    assert token.would_fetch(known, client)
+
+
 def test_only_ed25519_keys_for_signatures_are_taken(key_server: Any, client: JwksClient) -> None:
     _, body = key_server.document()
     good = json.loads(body)["keys"][0]
