@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import aiohttp
 import pytest
+from clocks import Clock
 
 from fixieai import errors
 from fixieai.web.egress import (
@@ -46,6 +47,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def answer_hello(self) -> None:
         self._answer(200, b"hello", Set_Cookie="a=b", Seen=str(self.headers.items()))
+
+    def answer_port(self) -> None:
+        self._answer(200, str(self.client_address[1]).encode())
 
     def answer_to(self) -> None:
         self._answer(302, b"", Location=self.path.removeprefix("/to/"))
@@ -257,6 +261,22 @@ async def test_the_environment_names_no_proxy(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with open_session(LOCAL).get(f"http://127.0.0.1:{upstream}/hello") as response:
         assert response.status == 200
+
+
+async def test_a_connection_is_used_again_but_not_when_its_server_may_be_about_to_close_it(
+    upstream: int, open_session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, clock = open_session(LOCAL), Clock()
+    monkeypatch.setattr("aiohttp.connector.monotonic", clock)
+
+    async def port_after(seconds: float) -> bytes:
+        clock.now += seconds
+        async with session.get(f"http://127.0.0.1:{upstream}/port") as response:
+            return await response.read()
+
+    first = await port_after(0)
+    assert await port_after(3) == first
+    assert await port_after(4.5) != first
 
 
 async def test_cookies_are_not_kept(upstream: int, open_session) -> None:
