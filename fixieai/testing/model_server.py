@@ -124,6 +124,7 @@ class ModelServer:
         # From here on nobody is refused, and the queue is deep enough for a test that starts all at once.
         self._socket.listen(1024)
         config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", backlog=1024)
+        config.timeout_keep_alive = 60  # longer than any client's: no request meets the end of its connection
         self._server = uvicorn.Server(config)
         self._stop: Callable[[], object] = self._socket.close
         self._thread = threading.Thread(target=self.run, name="model server", daemon=True)
