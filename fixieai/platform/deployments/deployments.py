@@ -250,7 +250,7 @@ class Deployments:
                 self._stop(self._deployed[deployment], removes=True)
         if unneeded:
             in_use = [deployed.environment for deployed in self._deployed.values() if deployed.environment]
-            await asyncio.to_thread(self._workshop.environments.prune, in_use)
+            await self._workshop.environments.prune(in_use)
 
     def _stop(self, deployed: DeployedRevision, *, removes: bool) -> None:
         deployment = deployed.deployment

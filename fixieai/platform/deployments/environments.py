@@ -6,12 +6,14 @@ there is not what the code of another runs.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.util
 import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import sys
 import sysconfig
@@ -27,6 +29,7 @@ FILE_NAME = "requirements.txt"
 _FILTERED = ".requirements-without-fixieai.txt"
 _COMPLETE = "complete"
 _KEPT = 20
+_GONE = ".gone-"
 _LARGEST_FILE = 1024 * 1024
 _PLAIN_LENGTH = 200
 _OURS = re.compile(r"fixieai\s*(?:$|[\[<>=!~;@(#\s])|.*#egg=fixieai\b", re.IGNORECASE)
@@ -73,14 +76,24 @@ class Environments:
             (folder / _COMPLETE).touch()
         return folder
 
-    def prune(self, in_use: Iterable[pathlib.Path]) -> None:
+    async def prune(self, in_use: Iterable[pathlib.Path]) -> None:
         """Removes all but the newest 20, and those in use."""
-        in_use = set(in_use)
-        free = [folder for folder in self._folder.iterdir() if folder not in in_use]
-        for folder in sorted(free, key=_last_use, reverse=True)[_KEPT:]:
-            if folder not in self._locks or not self._locks[folder].locked():
-                self._locks.pop(folder, None)
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder, last_use in await asyncio.to_thread(self._old, set(in_use)):
+            with contextlib.suppress(OSError):
+                # Out of the way at once: somebody may want it while it is deleted, or does by now.
+                if not self._is_being_made(folder) and _last_use(folder) == last_use:
+                    gone = folder.rename(folder.with_name(f"{_GONE}{secrets.token_hex(8)}"))
+                    await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+
+    def _old(self, in_use: set[pathlib.Path]) -> list[tuple[pathlib.Path, float]]:
+        """What may be removed, and when it was used last. What is left of a removal that broke off is."""
+        free = [(folder, _last_use(folder)) for folder in self._folder.iterdir() if folder not in in_use]
+        left = [each for each in free if each[0].name.startswith(_GONE)]
+        whole = [each for each in free if each not in left]
+        return left + sorted(whole, key=lambda each: each[1], reverse=True)[_KEPT:]
+
+    def _is_being_made(self, folder: pathlib.Path) -> bool:
+        return folder in self._locks and self._locks[folder].locked()
 
 
 def python_of(folder: pathlib.Path) -> str:

@@ -104,8 +104,28 @@ async def test_the_oldest_that_nobody_uses_are_removed(made, tmp_path) -> None:
         (folder / "complete").touch()
         os.utime(folder / "complete", (number, number))
 
-    made.prune([used])
+    await made.prune([used])
 
     assert used.exists()
     left = sorted(path.name for path in (tmp_path / "environments").iterdir() if path != used)
     assert left == [f"made{number:02}" for number in range(2, 22)]
+
+
+async def test_one_that_is_wanted_again_while_it_is_removed_is_whole(made, tmp_path) -> None:
+    folder = await made.make(wanted(tmp_path))
+    for number in range(2_000):  # so that it takes a while
+        (folder / f"junk{number}").touch()
+    for number in range(20):
+        (tmp_path / "environments" / f"newer{number:02}").mkdir()
+        (tmp_path / "environments" / f"newer{number:02}" / "complete").touch()
+    os.utime(folder / "complete", (1, 1))
+
+    pruning = asyncio.create_task(made.prune([]))
+    while (folder / "complete").exists():  # noqa: ASYNC110 - it is a thread that is waited for
+        await asyncio.sleep(0)
+    assert not pruning.done()
+    assert await made.make(wanted(tmp_path)) == folder
+    await pruning
+
+    assert (folder / "bin" / "python").exists()
+    assert len(list((tmp_path / "environments").iterdir())) == 21
