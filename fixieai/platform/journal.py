@@ -187,6 +187,11 @@ class Journal:
         self._beginning = asyncio.create_task(store())
         await asyncio.shield(self._beginning)
 
+    async def until_begun(self, seconds: float | None = None) -> None:
+        """Until a question that is being stored is, or is not; or for some seconds."""
+        if self._beginning is not None:
+            await asyncio.wait({self._beginning}, timeout=seconds)
+
     def _asked(self, asked: Kept) -> NewMessage:
         """The question, with the embeds that came with it. Made once, however often it is to be stored."""
         self._note_attached(asked)
@@ -303,11 +308,10 @@ class Journal:
         await asyncio.shield(self._ending)
 
     async def _finish(self, line: Line, sender: str, failure: Failure | None) -> None:
-        if self._beginning is not None:
-            await asyncio.wait({self._beginning})
-            error = self._beginning.exception()
-            if isinstance(error, DatabaseUnavailable):  # then nobody knows whether there is something to end
-                raise error
+        await self.until_begun()
+        error = self._beginning and self._beginning.exception()
+        if isinstance(error, DatabaseUnavailable):  # then nobody knows whether there is something to end
+            raise error
         if self._place is not None:
             lines, self._unstored = self._unstored, []
             thoughts = [message for message, _ in lines]

@@ -42,6 +42,7 @@ INTERRUPTED = "interrupted"
 _RETRY_SECONDS = 2.0
 # A query of the session that runs elsewhere says when it ends. Unless whoever runs it is killed.
 _BUSY_SECONDS = 2.0
+_BEGINNING_SECONDS = 2.0
 _MOST_ATTEMPTS = 5
 _PAUSES_FOR_AGENTS = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 _TOO_OFTEN = (
@@ -164,8 +165,9 @@ class QueryRunner:
 
     def drop(self) -> None:
         """Ends everything that runs here; nothing of it is stored, for others go on with it."""
+        loop = asyncio.get_running_loop()
         for task in self._tasks:
-            task.cancel()
+            loop.call_soon(task.cancel)  # once it has begun: before, nobody would be told of its end
 
     def under_way(self) -> tuple[int, int]:
         """How many queries are being answered here, and how many wait for their turn."""
@@ -356,6 +358,7 @@ async def _end_cancelled(journal: Journal) -> bool:
     if journal.is_cancelled:
         return await _fail(journal, _CANCELLED)
     if not journal.is_finished:
+        await journal.until_begun(_BEGINNING_SECONDS)
         failure = _GOES_ON if journal.has_begun else _NOT_BEGUN
         journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
     return True
@@ -370,22 +373,26 @@ async def _fail(journal: Journal, failure: Failure) -> bool:
 
 
 async def _end(journal: Journal, failure: Failure) -> bool:
-    line = Line(LineKind.RESPONSE, failure.message)
     try:
-        await journal.finish(line, PLATFORM, failure)
-    except (errors.NotFound, errors.Conflict):  # its session was deleted, or it is another process'
-        if await journal.runs_elsewhere():
-            failure = _GOES_ON_ELSEWHERE
-        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
-        await journal.settle()
+        await _finish(journal, failure)
     except (DatabaseUnavailable, errors.StorageFull):
         _logger.warning("the end of a query cannot be stored: %s", failure.code)
         _pause(journal, failure)
         return False
     except Exception:
         _logger.exception("the end of a query could not be stored")
-        journal.publish_end(line, PLATFORM, failure)
+        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
     return True
+
+
+async def _finish(journal: Journal, failure: Failure) -> None:
+    try:
+        await journal.finish(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
+    except (errors.NotFound, errors.Conflict):  # its session was deleted, or it is another process'
+        if await journal.runs_elsewhere():
+            failure = _GOES_ON_ELSEWHERE
+        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
+        await journal.settle()
 
 
 def _pause(journal: Journal, failure: Failure) -> None:

@@ -22,9 +22,11 @@ from fixieai.platform.settings import QueryLimits, Settings
 from fixieai.protocol.messages import Message
 from fixieai.protocol.transcript import Line, LineKind
 from fixieai.storage import executors, messages, queries, sessions, users
+from fixieai.storage.agents import AgentChanges
 from fixieai.storage.blobs import open_blobs
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.jobs import Job
+from fixieai.storage.transaction import DatabaseUnavailable
 
 _SECONDS = 60
 
@@ -132,11 +134,32 @@ async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancell
         assert (await database.read(queries.get, owner, query.id)).status == "cancelled"
 
 
-class _FullDisk:
-    """Where nothing can be written."""
+async def test_who_waits_is_told_also_when_a_query_is_dropped_in_the_moment_in_which_it_comes(
+    tmp_path,
+) -> None:
+    async with open_platform(Settings(home=tmp_path)) as platform:
+        caller = await platform.auth.authenticate(serving.local_key(tmp_path))
+        await platform.registry.create(caller, "silent", AgentChanges())
+        session = await platform.sessions.create(caller, "silent")
+        run = await platform.sessions.ask(caller, "silent", session.handle, Message("Well?"))
+        platform.runner.drop()
+
+        async with asyncio.timeout(_SECONDS):
+            await run.result()
+        assert run.outcome == "interrupted"
+        while platform.runner._tasks:
+            await asyncio.sleep(0)
+        assert platform.runner._turns._turns == {}
+
+
+class _Failing:
+    """Where nothing can be written, or read."""
+
+    def __init__(self, error: errors.FixieError) -> None:
+        self._error = error
 
     def submit(self, job: Job) -> None:
-        job.fail(errors.StorageFull())
+        job.fail(self._error)
         Job.deliver([job])
 
     def close(self) -> None: ...
@@ -150,7 +173,7 @@ async def test_the_log_of_an_end_that_cannot_be_stored_holds_nothing_of_what_was
     embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
     journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
-    journal._database = Database(database._readers, _FullDisk())
+    journal._database = Database(database._readers, _Failing(errors.StorageFull()))
 
     said = "The agent local/a failed (E): a secret\nERROR: a line of its own"
     assert not await query_runner._end(journal, Failure("agent_unavailable", said, 502))
@@ -178,6 +201,24 @@ async def test_a_query_that_another_process_took_is_no_session_that_was_deleted(
     assert await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))
 
     assert run.outcome == "interrupted"
+
+
+async def test_who_waits_is_told_also_when_the_database_goes_away_under_a_query_that_was_taken(
+    database, tmp_path
+) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    run = Run(session.handle)
+    journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
+    await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
+    await database.write(executors.add, "awake")
+    await database.write(queries.take, "awake")
+    journal._database = Database(_Failing(DatabaseUnavailable()), database._writer)
+
+    assert not await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))
+
+    assert run.outcome == "not_found"
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
