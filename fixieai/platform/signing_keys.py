@@ -121,7 +121,10 @@ class SigningKeys:
 
     async def reload(self) -> None:
         """Learns of keys that another platform made. Raises ServiceUnavailable, ConfigurationError."""
-        self._keys = _newest_first(await self._store.load())
+        before = self._keys
+        found = await self._store.load()
+        if self._keys is before:  # else one was made here meanwhile, which may not be among them
+            self._keys = _newest_first(found)
 
     def _published(self) -> list[SigningKey]:
         """All keys but those whose successor has signed for an hour."""

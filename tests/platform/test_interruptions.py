@@ -147,8 +147,9 @@ async def test_who_waits_is_told_also_when_a_query_is_dropped_in_the_moment_in_w
         async with asyncio.timeout(_SECONDS):
             await run.result()
         assert run.outcome == "interrupted"
-        while platform.runner._tasks:
-            await asyncio.sleep(0)
+        if platform.runner._tasks:
+            await asyncio.wait(platform.runner._tasks)
+        await asyncio.sleep(0)
         assert platform.runner._turns._turns == {}
 
 
