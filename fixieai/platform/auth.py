@@ -117,6 +117,7 @@ class Auth:
         user = await self._database.read(users.by_username, str(claims["sub"]))
         if user is not None:
             await self._database.write(api_keys.end_sign_in, user.id, str(claims["jti"]))
+        self._times_forgotten += 1  # who is being looked up at this moment may have been found before
         self._callers.pop(token, None)
 
     async def revoke(self, user_id: int, key_id: str) -> bool:
