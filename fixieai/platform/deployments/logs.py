@@ -1,5 +1,6 @@
 """What deployed programs printed, as their keepers kept it: lines with their time."""
 
+import contextlib
 import pathlib
 import time
 
@@ -12,7 +13,7 @@ def tail(path: pathlib.Path, limit: int) -> list[str]:
     """The newest lines, the oldest of them first; control characters are escaped."""
     lines: list[str] = []
     for part in (path.with_name(f"{path.name}.1"), path):
-        if part.exists():
+        with contextlib.suppress(FileNotFoundError):  # its keeper may begin it anew at any moment
             lines += part.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
     return [_printable(line) for line in lines[-limit:]] if limit > 0 else []
 
@@ -36,8 +37,9 @@ def last_error(path: pathlib.Path) -> str:
 def remove_old(folder: pathlib.Path) -> None:
     """Removes the logs of programs that have not printed anything for 30 days."""
     for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # as in `tail`
+            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+                path.unlink()
 
 
 def remove(path: pathlib.Path) -> None:
