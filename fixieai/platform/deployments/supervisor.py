@@ -129,7 +129,11 @@ class Supervisor:
 
     async def _run_once(self) -> str:
         """Why the program ended."""
-        port = self._listening.getsockname()[1] if self._listening else _free_port()
+        with contextlib.ExitStack() as claims:
+            port = self._listening.getsockname()[1] if self._listening else _free_port(claims)
+            return await self._run_at(port)
+
+    async def _run_at(self, port: int) -> str:
         try:
             process = await processes.start(self._command_at(port), self._listening)
         except OSError as error:
@@ -183,13 +187,18 @@ class Supervisor:
         await asyncio.to_thread(Log(self._command.log).print, text)
 
 
-def _free_port() -> int:
+def _free_port(claims: contextlib.ExitStack) -> int:
     """One that the system gives to nobody by itself: the program may take a while until it listens.
 
-    Where all of them are taken, the program says so.
+    Meanwhile no other program gets it either, of whichever platform: it would be taken for the one that
+    listens there. The claim is a datagram socket of the same number. Where all ports are taken, the
+    program says so.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
-        with contextlib.suppress(OSError), socket.create_server((_HOST, port)):
+        with contextlib.ExitStack() as trying, contextlib.suppress(OSError):
+            trying.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((_HOST, port))
+            socket.create_server((_HOST, port)).close()
+            claims.enter_context(trying.pop_all())
             return port
     return _PORTS[0]
 

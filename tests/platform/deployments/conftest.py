@@ -1,8 +1,10 @@
 """Packages made of texts, and a home that runs them."""
 
+import asyncio
 import io
 import pathlib
 import tarfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import psutil
@@ -76,6 +78,14 @@ class Hosted:
 
     async def log(self, revision_id: int = 1) -> str:
         return "\n".join(await self.deployments.logs(revision_id, 1_000))
+
+    async def said(self, text: str) -> bool:
+        """Whether the program prints that: it may answer before its keeper has kept what it printed."""
+        until = time.monotonic() + 60
+        while text not in await self.log():
+            assert time.monotonic() < until, await self.log()
+            await asyncio.sleep(0.02)
+        return True
 
     @property
     def folders(self) -> list[pathlib.Path]:

@@ -274,7 +274,7 @@ def test_a_platform_that_is_stopped_lets_queries_finish_and_ends_its_programs(ho
         assert home.end(signal.SIGTERM) == 0
 
         assert asked.result() == "I am Slow."
-    becomes_true(lambda: not home.programs(), seconds=10)
+    becomes_true(lambda: not home.programs())
 
 
 def test_an_agent_that_was_renamed_answers(home: Home) -> None:

@@ -128,6 +128,23 @@ async def test_many_who_ask_at_once_start_one_process(host) -> None:
     assert len(hosted.processes) == 1
 
 
+async def test_programs_that_start_at_once_are_not_given_the_same_port(host, monkeypatch) -> None:
+    """Neither at one platform nor at two: who was second would end, or be taken for the first."""
+    monkeypatch.setattr(random, "sample", lambda ports, _: list(ports))
+    several = [host(), host()]
+    stored = [(hosted, await hosted.store(main("time.sleep(1)"))) for hosted in several for _ in range(2)]
+
+    urls = await asyncio.gather(
+        *(
+            hosted.deployments.start(number, f"local/agent{number}", package_hash, "PYTHON")
+            for number, (hosted, package_hash) in enumerate(stored, 1)
+        )
+    )
+
+    assert len(set(urls)) == 4
+    assert [len(hosted.processes) for hosted in several] == [2, 2]
+
+
 async def test_a_renamed_agent_runs_under_its_new_name_and_the_old_process_ends(host) -> None:
     hosted = host()
     package_hash = await hosted.store(main("print('I am', os.environ['FIXIE_ALLOWED_AGENT_ID'])"))
@@ -138,7 +155,7 @@ async def test_a_renamed_agent_runs_under_its_new_name_and_the_old_process_ends(
         assert len(hosted.processes) == 2
 
     await becomes_true(lambda: len(hosted.processes) == 1)
-    assert "I am local/new" in await hosted.log()
+    assert await hosted.said("I am local/new")
 
 
 async def test_beyond_so_many_programs_the_idle_one_makes_room(host) -> None:

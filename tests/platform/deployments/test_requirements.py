@@ -41,7 +41,7 @@ async def test_requirements_are_installed_for_the_agent_alone_and_kept_for_its_n
     await hosted.deployments.start(2, "local/agent", package_hash, "PYTHON")
 
     assert (await get(url)).status_code == 403
-    assert "servus 2." in await hosted.log()
+    assert await hosted.said("servus 2.")
     assert "installed greeting" in await hosted.log()
     assert "installed" not in await hosted.log(2)
     with pytest.raises(ModuleNotFoundError):
@@ -89,7 +89,7 @@ async def test_a_nodejs_package_runs(host, described: str) -> None:
     )
 
     assert (await get(url)).text == "node local/agent"
-    assert "listening" in await hosted.log()
+    assert await hosted.said("listening")
 
 
 @needs_node
@@ -109,7 +109,7 @@ async def test_what_a_nodejs_package_depends_on_is_installed(host) -> None:
     )
 
     assert (await get(url)).status_code == 200
-    assert "servus" in await hosted.log()
+    assert await hosted.said("servus")
 
 
 @needs_node
