@@ -30,7 +30,7 @@ class Http:
     def __call__(self, method: str, path: str, **options: object) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.key}"} | dict(options.pop("headers", {}))  # type: ignore[call-overload]
         headers = {name: value for name, value in headers.items() if value is not None}
-        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+        return requests.request(method, self.url + path, headers=headers, timeout=60, **options)  # type: ignore[arg-type]
 
     def lines(self, path: str, body: object) -> list[dict[str, object]]:
         response = self("POST", path, json=body)

@@ -57,7 +57,7 @@ def exchange(platform: testing.Platform, code: str, **fields: str | None) -> req
         "client_id": CLIENT,
         **fields,
     }
-    return requests.post(f"{platform.url}/access/token", data=form, timeout=30)
+    return requests.post(f"{platform.url}/access/token", data=form, timeout=60)
 
 
 def test_the_original_command_line_signs_in(ann: testing.Platform) -> None:
@@ -70,7 +70,7 @@ def test_the_original_command_line_signs_in(ann: testing.Platform) -> None:
     got = exchange(ann, answer["code"])
     assert (got.status_code, got.headers["Cache-Control"]) == (200, "no-store")
     key = got.json()["access_token"]
-    user = requests.get(f"{ann.url}/api/user", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    user = requests.get(f"{ann.url}/api/user", headers={"Authorization": f"Bearer {key}"}, timeout=60)
     assert user.json()["username"] == "ann"
     assert ann.call("GET", "/api/users/ann/keys")["keys"][0]["name"] == authorizations.KEY_NAME
 
@@ -152,8 +152,8 @@ def test_a_code_goes_to_the_persons_own_machine_only(ann: testing.Platform, redi
     query = urllib.parse.urlencode({**ASKED, "redirect_uri": redirect})
     headers = {"Authorization": f"Bearer {ann.api_key}"}
 
-    asked = requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=30)
-    allowed = requests.post(f"{ann.url}/api/authorizations?{query}", headers=headers, timeout=30)
+    asked = requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=60)
+    allowed = requests.post(f"{ann.url}/api/authorizations?{query}", headers=headers, timeout=60)
 
     assert (asked.status_code, allowed.status_code) == (400, 400)
 
@@ -180,18 +180,18 @@ def test_what_is_asked_wrongly_is_not_allowed(change: dict[str, str | None]) -> 
 
 def test_a_parameter_that_comes_twice_is_refused(ann: testing.Platform) -> None:
     query = urllib.parse.urlencode([*ASKED.items(), ("redirect_uri", "http://localhost:1")])
-    assert requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=30).status_code == 400
+    assert requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=60).status_code == 400
     form = f"grant_type=authorization_code&client_id={CLIENT}&code=a&code=b"
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = requests.post(f"{ann.url}/access/token", data=form, headers=kind, timeout=30)
+    answer = requests.post(f"{ann.url}/access/token", data=form, headers=kind, timeout=60)
     assert answer.json()["error"] == "invalid_request"
-    answer = requests.post(f"{ann.url}/access/token", json={"code": "x"}, timeout=30)
+    answer = requests.post(f"{ann.url}/access/token", json={"code": "x"}, timeout=60)
     assert answer.json()["error"] == "invalid_request"
 
 
 def test_the_page_shows_where_the_answer_goes_before_anybody_signs_in(ann: testing.Platform) -> None:
     query = urllib.parse.urlencode(ASKED)
-    shown = requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=30).json()
+    shown = requests.get(f"{ann.url}/api/authorization-requests?{query}", timeout=60).json()
 
     assert shown["place"] == "localhost:51234"
     assert naive(shown["denied"]) == {"error": "access_denied", "state": ASKED["state"]}

@@ -128,22 +128,22 @@ def test_a_func_that_does_not_end_its_answer_ends_the_query_in_time_with_a_messa
     assert "within 1 seconds" in answer.text
 
 
-def test_a_standalone_agent_that_refuses_without_a_word_is_told_by_its_status(impatient) -> None:
+def test_a_standalone_agent_that_refuses_without_a_word_is_told_by_its_status(patient) -> None:
     with serving(answers(404, b""), answers(302, b"", Location="http://169.254.169.254/")) as url:
-        impatient.register("elsewhere", url)
-        assert "status 302" in impatient.ask("elsewhere", "Hello").text
+        patient.register("elsewhere", url)
+        assert "status 302" in patient.ask("elsewhere", "Hello").text
 
 
-def test_a_good_func_answers_after_all_of_these(impatient) -> None:
+def test_a_good_func_answers_after_all_of_these(patient) -> None:
     with serving(answers(200, HANDSHAKE.encode()), answers(200, ANSWER)) as url:
-        impatient.register("working", url)
-        assert impatient.ask("working", "Break").text == "fine"
+        patient.register("working", url)
+        assert patient.ask("working", "Break").text == "fine"
 
 
-def test_the_older_shape_of_an_answer_is_understood(impatient) -> None:
+def test_the_older_shape_of_an_answer_is_understood(patient) -> None:
     with serving(answers(404, b""), answers(200, b'{"text": "as in the old days"}')) as url:
-        assert impatient.register("old", url)["type"] == "unknown"
-        assert impatient.ask("old", "Hello").text == "as in the old days"
+        assert patient.register("old", url)["type"] == "unknown"
+        assert patient.ask("old", "Hello").text == "as in the old days"
 
 
 @pytest.mark.parametrize(
@@ -161,21 +161,21 @@ def test_the_older_shape_of_an_answer_is_understood(impatient) -> None:
         b"#" * (9 * 2**20),
     ],
 )
-def test_a_handshake_that_cannot_be_used_is_refused_with_its_reason(impatient, handshake: bytes) -> None:
+def test_a_handshake_that_cannot_be_used_is_refused_with_its_reason(patient, handshake: bytes) -> None:
     with (
         serving(answers(200, handshake), answers(200, ANSWER)) as url,
         pytest.raises(OSError, match="502") as refused,
     ):
-        impatient.register("odd", url)
+        patient.register("odd", url)
 
     assert "Traceback" not in str(refused.value)
 
 
-def test_an_agent_that_cannot_be_reached_again_and_again_is_not_tried_for_a_while(impatient) -> None:
+def test_an_agent_that_cannot_be_reached_again_and_again_is_not_tried_for_a_while(patient) -> None:
     with serving(answers(200, HANDSHAKE.encode()), answers(200, ANSWER)) as url:
-        impatient.register("leaving", url)
+        patient.register("leaving", url)
 
-    answers_given = [impatient.ask("leaving", "Break") for _ in range(7)]
+    answers_given = [patient.ask("leaving", "Break") for _ in range(7)]
 
     assert all("could not be reached" in answer.text for answer in answers_given)
 

@@ -47,7 +47,7 @@ def upload(platform: testing.Platform) -> tuple[str, str]:
         f"{platform.url}/api/sessions/{session}/embeds?key=report",
         data=CONTENT,
         headers={"Authorization": f"Bearer {platform.api_key}", "Content-Type": "text/plain"},
-        timeout=30,
+        timeout=60,
     )
     assert answer.status_code == 201, answer.text
     return session, answer.json()["embed"]["url"]
@@ -136,7 +136,7 @@ def test_bytes_of_a_question_that_was_refused_are_not_kept(tmp_path: pathlib.Pat
         platform.call("DELETE", f"/api/sessions/{session}")
         with pytest.raises(requests.HTTPError, match="429"):
             platform.call("POST", "/api/agents/reader", {"message": message})
-        deadline = time.monotonic() + 30  # it is told before it is tidied up
+        deadline = time.monotonic() + 60  # it is told before it is tidied up
         while file.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not file.exists()

@@ -22,7 +22,7 @@ class Watcher:
             f"{platform.url}/api/sessions/{session}/events",
             headers={"Authorization": f"Bearer {platform.api_key}"} | headers,
             stream=True,
-            timeout=20,
+            timeout=60,
         )
         self._lines = self.response.iter_lines(chunk_size=1)
 
@@ -165,11 +165,11 @@ def test_the_stream_ends_when_the_platform_stops(session: str) -> None:
 def test_who_asks_for_the_head_alone_has_the_connection_back(platform, session: str) -> None:
     with requests.Session() as client:
         client.headers["Authorization"] = f"Bearer {platform.api_key}"
-        head = client.head(f"{platform.url}/api/sessions/{session}/events", timeout=20)
+        head = client.head(f"{platform.url}/api/sessions/{session}/events", timeout=60)
         assert head.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        assert client.get(f"{platform.url}/healthz", timeout=20).ok
+        assert client.get(f"{platform.url}/healthz", timeout=60).ok
         assert (
-            client.head(f"{platform.url}/api/sessions/no-such-session/events", timeout=20).status_code == 404
+            client.head(f"{platform.url}/api/sessions/no-such-session/events", timeout=60).status_code == 404
         )
 
 

@@ -113,7 +113,7 @@ def test_graphql_says_the_limit_and_what_was_used_and_refuses_with_the_reason() 
         def graphql(query: str) -> requests.Response:
             headers = {"Authorization": f"Bearer {platform.api_key}"}
             return requests.post(
-                f"{platform.url}/graphql", json={"query": query}, headers=headers, timeout=30
+                f"{platform.url}/graphql", json={"query": query}, headers=headers, timeout=60
             )
 
         session = platform.call("POST", "/api/sessions", {"frontendAgentId": "echo"})["handle"]
@@ -192,7 +192,7 @@ def test_of_many_storage_calls_at_once_exactly_as_many_as_the_limit_pass() -> No
         headers = {"Authorization": f"Bearer {tokens[0]}"}
 
         def put(number: int) -> requests.Response:
-            return requests.post(url, json={"data": str(number)}, headers=headers, timeout=30)
+            return requests.post(url, json={"data": str(number)}, headers=headers, timeout=60)
 
         answers = list(pool.map(put, range(120)))
         refused = [answer for answer in answers if answer.status_code == 429]

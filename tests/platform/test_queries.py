@@ -114,7 +114,7 @@ def test_a_query_goes_on_when_its_client_hangs_up(platform: testing.Platform, ht
     @agent.register_func
     def wait(query: str) -> str:
         started.set()
-        release.wait(20)
+        release.wait(60)
         return "it was worth it"
 
     platform.serve(agent, "waiter")
@@ -124,21 +124,22 @@ def test_a_query_goes_on_when_its_client_hangs_up(platform: testing.Platform, ht
         json={"session": session, "message": {"text": "Wait"}, "stream": True},
         headers={"Authorization": f"Bearer {platform.api_key}"},
         stream=True,
-        timeout=20,
+        timeout=60,
     ):
-        assert started.wait(20)
+        assert started.wait(60)
     release.set()
 
     assert _last_message(http, session)["text"] == "it was worth it"
 
 
 def _last_message(http, session: str) -> dict:
-    for _ in range(200):
+    until = time.monotonic() + 60
+    while True:
         messages = http("GET", f"/api/sessions/{session}/messages").json()["messages"]
         if messages and messages[-1]["type"] == "response":
             return messages[-1]
+        assert time.monotonic() < until, messages
         time.sleep(0.05)
-    raise AssertionError(messages)
 
 
 def test_queries_of_one_session_are_answered_one_at_a_time_in_order(http) -> None:

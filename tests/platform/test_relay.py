@@ -13,7 +13,7 @@ from fixieai.platform.relay import Relay
 from fixieai.platform.runs import Event
 from fixieai.storage.postgres_notices import PostgresNotices
 
-_SECONDS = 10
+_SECONDS = 60
 _PARTIAL = Event("response", "Once", "ann/teller", model="m", is_partial=True, query_id=7)
 _MESSAGE = Event("ask_func", "Ask Func[roll]: 20 1", "ann/teller")
 _END = Event("response", "Once upon a time", "ann/teller", is_final=True)

@@ -93,7 +93,7 @@ def send(person: testing.Platform, method: str, path: str, body: object = None) 
         person.url + path,
         json=body,
         headers={"Authorization": f"Bearer {person.api_key}"},
-        timeout=30,
+        timeout=60,
         stream=True,
     )
 

@@ -14,7 +14,7 @@ def bearer(key: str | None) -> dict[str, str]:
 
 
 def post(platform: testing.Platform, path: str, body: object, key: str | None = None) -> requests.Response:
-    return requests.post(platform.url + path, json=body, headers=bearer(key), timeout=30)
+    return requests.post(platform.url + path, json=body, headers=bearer(key), timeout=60)
 
 
 def accept(platform: testing.Platform, url: str, password: str = PASSWORD) -> requests.Response:

@@ -55,7 +55,7 @@ class Agent:
 
     def used(self, at_least: int = 1) -> int:
         """Tokens; looked at again for a while, since a stream is recorded when its reader has left."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             used = int(self.platform.call("GET", "/api/usage")["tokens"]["used"])
             if used >= at_least or time.monotonic() > until:

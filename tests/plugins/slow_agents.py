@@ -21,7 +21,7 @@ def slow_agent() -> Iterator[SlowAgent]:
     class Slow(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             agent.asked.set()
-            agent.goes_on.wait(30)
+            agent.goes_on.wait(60)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"type: standalone")

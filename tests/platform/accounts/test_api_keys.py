@@ -22,9 +22,9 @@ def test_the_keys_of_others_are_as_those_of_nobody(ann: testing.Platform, bob: t
     def answers(username: str) -> list[tuple[int, str]]:
         path = f"{ann.url}/api/users/{username}/keys"
         made = [
-            requests.get(path, headers=bearer(ann.api_key), timeout=30),
-            requests.post(path, json={"name": "mine"}, headers=bearer(ann.api_key), timeout=30),
-            requests.delete(f"{path}/{key_id}", headers=bearer(ann.api_key), timeout=30),
+            requests.get(path, headers=bearer(ann.api_key), timeout=60),
+            requests.post(path, json={"name": "mine"}, headers=bearer(ann.api_key), timeout=60),
+            requests.delete(f"{path}/{key_id}", headers=bearer(ann.api_key), timeout=60),
         ]
         return [(a.status_code, a.json()["error"]["message"].replace(username, "NAME")) for a in made]
 
@@ -32,7 +32,7 @@ def test_the_keys_of_others_are_as_those_of_nobody(ann: testing.Platform, bob: t
     assert {status for status, _ in answers("bob")} == {404}
     assert (
         requests.delete(
-            f"{ann.url}/api/users/ann/keys/{key_id}", headers=bearer(ann.api_key), timeout=30
+            f"{ann.url}/api/users/ann/keys/{key_id}", headers=bearer(ann.api_key), timeout=60
         ).status_code
         == 404
     )

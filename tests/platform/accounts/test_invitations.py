@@ -41,7 +41,7 @@ def test_a_new_invitation_ends_the_one_before_and_a_new_password_all_pages(own: 
     third = own.call("POST", "/api/users/eric/invitation")["invitation"]["url"]
     assert accept(own, third, "another good password").status_code == 201
 
-    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=30).status_code == 403
+    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=60).status_code == 403
     assert post(own, "/api/sign-in", {"username": "eric", "password": PASSWORD}).status_code == 403
 
 
@@ -51,14 +51,14 @@ def test_a_password_is_changed_by_who_knows_it(own: testing.Platform) -> None:
 
     def change(current: str, new: str) -> requests.Response:
         body = {"current": current, "new": new}
-        return requests.put(own.url + "/api/password", json=body, headers=bearer(page), timeout=30)
+        return requests.put(own.url + "/api/password", json=body, headers=bearer(page), timeout=60)
 
     assert change("something else", "another good password").status_code == 403
     assert change(PASSWORD, "aaaaaaaaaaaa").status_code == 422
     changed = change(PASSWORD, "another good password")
     assert changed.status_code == 201
-    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=30).status_code == 403
-    assert requests.get(own.url + "/api/user", headers=bearer(changed.json()["key"]), timeout=30).ok
+    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=60).status_code == 403
+    assert requests.get(own.url + "/api/user", headers=bearer(changed.json()["key"]), timeout=60).ok
 
 
 def test_signing_out_ends_the_page_and_no_api_key(own: testing.Platform, ann: testing.Platform) -> None:
@@ -66,7 +66,7 @@ def test_signing_out_ends_the_page_and_no_api_key(own: testing.Platform, ann: te
     page = accept(own, url).json()["key"]
 
     assert post(own, "/api/sign-out", None, page).status_code == 204
-    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=30).status_code == 403
+    assert requests.get(own.url + "/api/user", headers=bearer(page), timeout=60).status_code == 403
 
     code = ann.call("POST", "/api/browser-codes")["code"]
     linked = post(own, "/api/browser-keys", {"code": code}).json()["key"]
@@ -111,7 +111,7 @@ def test_what_works_once_works_once_when_tried_at_once(own: testing.Platform) ->
         "code": code,
     }
     exchange = f"{own.url}/access/token"
-    assert at_once(lambda: requests.post(exchange, data=form, timeout=30)) == [200] + [400] * 7
+    assert at_once(lambda: requests.post(exchange, data=form, timeout=60)) == [200] + [400] * 7
 
     body = {"username": "ned"}
     assert at_once(lambda: post(own, "/api/users", body, own.api_key)) == [201] + [409] * 7

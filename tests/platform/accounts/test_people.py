@@ -62,7 +62,7 @@ def test_only_administrators_administrate(
     ann: testing.Platform, bob: testing.Platform, method: str, path: str
 ) -> None:
     answer = requests.request(
-        method, ann.url + path, json={"username": "eve"}, headers=bearer(ann.api_key), timeout=30
+        method, ann.url + path, json={"username": "eve"}, headers=bearer(ann.api_key), timeout=60
     )
 
     assert answer.status_code == 403
@@ -119,7 +119,7 @@ def test_who_is_removed_is_gone_with_all_that_was_theirs(
     own.call("DELETE", "/api/users/hal")
 
     for key in (hal.api_key, page):
-        assert requests.get(own.url + "/api/user", headers=bearer(key), timeout=30).status_code == 403
+        assert requests.get(own.url + "/api/user", headers=bearer(key), timeout=60).status_code == 403
     assert post(own, "/api/sign-in", {"username": "hal", "password": PASSWORD}).status_code == 403
     assert "hal" not in [user["username"] for user in own.call("GET", "/api/users")["users"]]
     assert post(own, "/api/users", {"username": "hal"}, own.api_key).status_code == 409
@@ -134,10 +134,10 @@ def test_nobody_removes_themselves_or_the_local_user(own: testing.Platform) -> N
     key = own.call("POST", "/api/users/ivy/keys", {"name": "k"})["key"]
 
     for name in ("ivy", "local"):
-        answer = requests.delete(f"{own.url}/api/users/{name}", headers=bearer(key), timeout=30)
+        answer = requests.delete(f"{own.url}/api/users/{name}", headers=bearer(key), timeout=60)
         assert answer.status_code == 409
     assert (
-        requests.delete(f"{own.url}/api/users/ivy", headers=bearer(own.api_key), timeout=30).status_code
+        requests.delete(f"{own.url}/api/users/ivy", headers=bearer(own.api_key), timeout=60).status_code
         == 204
     )
 
@@ -148,20 +148,20 @@ def test_who_is_removed_in_the_middle_of_an_answer(own: testing.Platform) -> Non
 
     def answer(query: fixieai.Message) -> str:
         asked.set()
-        assert goes_on.wait(30)
+        assert goes_on.wait(60)
         return "too late"
 
     otto.serve(fixieai.StandaloneAgent(answer), "slow")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         question = {"message": {"text": "Hello?"}}
         asking = pool.submit(post, own, "/api/agents/otto/slow", question, otto.api_key)
-        assert asked.wait(30)
+        assert asked.wait(60)
         own.call("DELETE", "/api/users/otto")
         goes_on.set()
         ended = asking.result()
 
     assert ended.status_code < 500 or ended.json()["error"]["code"] != "internal_error"
-    assert requests.get(f"{own.url}/api/user", headers=bearer(otto.api_key), timeout=30).status_code == 403
+    assert requests.get(f"{own.url}/api/user", headers=bearer(otto.api_key), timeout=60).status_code == 403
     assert own.call("GET", "/healthz")["status"] == "ok"
 
 
@@ -184,8 +184,8 @@ def test_nothing_comes_to_be_of_who_is_removed_meanwhile(
             creating = pool.submit(post, own, "/graphql", body, quinn.api_key)
         else:
             path, headers = f"{own.url}/api/agents/{name}/late", bearer(quinn.api_key)
-            creating = pool.submit(requests.put, path, json={"url": agent.url}, headers=headers, timeout=30)
-        assert agent.asked.wait(30)
+            creating = pool.submit(requests.put, path, json={"url": agent.url}, headers=headers, timeout=60)
+        assert agent.asked.wait(60)
         own.call("DELETE", f"/api/users/{name}")
         agent.goes_on.set()
         answer = creating.result()

@@ -46,7 +46,7 @@ def test_others_reach_it_by_its_public_name_and_by_no_other(tmp_path: pathlib.Pa
 
         def status(host: str, origin: str | None = None) -> int:
             headers = bearer(key) | {"Host": host} | ({} if origin is None else {"Origin": origin})
-            return requests.get(running.url + "/api/user", headers=headers, timeout=30).status_code
+            return requests.get(running.url + "/api/user", headers=headers, timeout=60).status_code
 
         own = running.url.removeprefix("http://")
         assert [status(own), status("fixie.example.com"), status("Fixie.Example.com:443")] == [200] * 3
@@ -55,7 +55,7 @@ def test_others_reach_it_by_its_public_name_and_by_no_other(tmp_path: pathlib.Pa
         assert status("fixie.example.com", "https://evil.example.com") == 403
         assert status("evil.example.com") == 421
         added = requests.post(
-            running.url + "/api/users", json={"username": "ann"}, headers=bearer(key), timeout=30
+            running.url + "/api/users", json={"username": "ann"}, headers=bearer(key), timeout=60
         )
         assert added.json()["invitation"]["url"].startswith("https://fixie.example.com/welcome#")
 
@@ -74,7 +74,7 @@ def test_where_others_come_in_no_agent_is_an_address_of_this_machine(tmp_path: p
                     running.url + "/api/agents/local/inside",
                     json={"url": f"{own}/healthz"},
                     headers=bearer(serving.local_key(home)),
-                    timeout=30,
+                    timeout=60,
                 )
                 assert answer.status_code == expected, answer.text
 

@@ -25,7 +25,7 @@ def ann(platform: testing.Platform) -> str:
     """Somebody with a password."""
     url = platform.call("POST", "/api/users", {"username": "ann"})["invitation"]["url"]
     body = {"code": url.partition("code=")[2], "password": PASSWORD}
-    assert requests.post(f"{platform.url}/api/invitations", json=body, timeout=30).ok
+    assert requests.post(f"{platform.url}/api/invitations", json=body, timeout=60).ok
     return "ann"
 
 
@@ -105,15 +105,15 @@ def test_keys_are_made_shown_once_and_revoked(page, ann: str) -> None:
     key = page.run("return document.getElementById('made-key').value")
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{page.platform.url}/api/user"
-    assert requests.get(url, headers=headers, timeout=30).json()["username"] == "ann"
+    assert requests.get(url, headers=headers, timeout=60).json()["username"] == "ann"
 
     page.click("#keys .button")
     page.click("#confirm [value=keep]")
-    assert requests.get(url, headers=headers, timeout=30).ok
+    assert requests.get(url, headers=headers, timeout=60).ok
     page.click("#keys .button")
     page.click("#confirm [value=revoke]")
     page.wait(lambda: "my laptop" not in page.texts("#keys .name"))
-    assert requests.get(url, headers=headers, timeout=30).status_code == 403
+    assert requests.get(url, headers=headers, timeout=60).status_code == 403
     page.chromium.refresh()
     page.wait(lambda: page.texts("#profile-heading") == ["ann"])
     assert page.run("return document.getElementById('made-key').value") == ""
@@ -122,13 +122,13 @@ def test_keys_are_made_shown_once_and_revoked(page, ann: str) -> None:
     page.click("#sign-out")
     page.wait(lambda: page.texts("#password-form"))
     headers = {"Authorization": f"Bearer {key}"}
-    assert requests.get(url, headers=headers, timeout=30).status_code == 403
+    assert requests.get(url, headers=headers, timeout=60).status_code == 403
 
 
 def test_a_password_is_changed_on_the_page(page, platform: testing.Platform) -> None:
     url = platform.call("POST", "/api/users", {"username": "yan"})["invitation"]["url"]
     body = {"code": url.partition("code=")[2], "password": PASSWORD}
-    requests.post(f"{platform.url}/api/invitations", json=body, timeout=30)
+    requests.post(f"{platform.url}/api/invitations", json=body, timeout=60)
     page.chromium.get(f"{page.platform.url}/login?then=/profile")
     sign_in(page, "yan")
     page.click("#change-details summary")
@@ -137,7 +137,7 @@ def test_a_password_is_changed_on_the_page(page, platform: testing.Platform) -> 
     page.wait(lambda: "was changed" in "".join(page.texts("#changed")))
 
     body = {"username": "yan", "password": "another good password"}
-    assert requests.post(f"{platform.url}/api/sign-in", json=body, timeout=30).ok
+    assert requests.post(f"{platform.url}/api/sign-in", json=body, timeout=60).ok
 
 
 class Waiting:
@@ -153,12 +153,12 @@ class Waiting:
     def _wait(self) -> None:
         with self._listener:
             try:
-                self.outcome = self._listener.wait(self.flow, 30)
+                self.outcome = self._listener.wait(self.flow, 60)
             except errors.FixieError as failure:
                 self.outcome = failure
 
     def join(self) -> str | errors.FixieError | None:
-        self._thread.join(40)
+        self._thread.join(70)
         return self.outcome
 
 
@@ -174,7 +174,7 @@ def test_a_command_line_is_let_in(page, ann: str) -> None:
 
     key = waiting.join()
     user = requests.get(
-        f"{page.platform.url}/api/user", headers={"Authorization": f"Bearer {key}"}, timeout=30
+        f"{page.platform.url}/api/user", headers={"Authorization": f"Bearer {key}"}, timeout=60
     )
     assert user.json()["username"] == "ann"
 

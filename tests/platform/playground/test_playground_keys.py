@@ -64,7 +64,7 @@ def test_a_link_of_somebody_else_takes_nobody_s_place_unasked(page, *, is_in_ano
             page.chromium.switch_to.new_window("tab")
         for link, answer, user in zip(links, ("dismiss", "accept"), ("local", name), strict=True):
             page.chromium.get(link)
-            question = WebDriverWait(page.chromium, 15).until(expected_conditions.alert_is_present())
+            question = WebDriverWait(page.chromium, 60).until(expected_conditions.alert_is_present())
             assert f"signs you in as {name}, and you are local" in question.text
             getattr(question, answer)()
             page.wait(lambda user=user: page.texts("#account a") == [user])
@@ -98,7 +98,7 @@ def test_a_key_that_ended_asks_for_another_and_a_pasted_one_is_not_kept(page, ho
 
 def test_every_address_of_the_page_is_the_same_file_with_nothing_in_it(platform: testing.Platform) -> None:
     paths = ("/", "/agents/local/dice", "/agents/nobody/nothing", "/sessions/any-session")
-    answers = [requests.get(platform.url + path, timeout=30) for path in paths]
+    answers = [requests.get(platform.url + path, timeout=60) for path in paths]
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
@@ -109,7 +109,7 @@ def test_every_address_of_the_page_is_the_same_file_with_nothing_in_it(platform:
 
 @pytest.mark.parametrize("path", ["/", "/static/playground.js", "/static/playground.css", "/static/icon.svg"])
 def test_files_may_load_nothing_from_elsewhere(platform: testing.Platform, path: str) -> None:
-    answer = requests.get(platform.url + path, timeout=30)
+    answer = requests.get(platform.url + path, timeout=60)
 
     policy = answer.headers["Content-Security-Policy"].split("; ")
     assert {
@@ -127,7 +127,7 @@ def test_files_may_load_nothing_from_elsewhere(platform: testing.Platform, path:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert "Set-Cookie" not in answer.headers
-    again = requests.get(platform.url + path, headers={"If-None-Match": answer.headers["ETag"]}, timeout=30)
+    again = requests.get(platform.url + path, headers={"If-None-Match": answer.headers["ETag"]}, timeout=60)
     assert (again.status_code, again.content) == (304, b"")
 
 
@@ -135,7 +135,7 @@ def test_files_may_load_nothing_from_elsewhere(platform: testing.Platform, path:
     "name", ["nothing.js", "..%2Fapp.py", "%2e%2e/app.py", "index.html%00", "__init__.py"]
 )
 def test_only_the_files_of_the_page_are_served(platform: testing.Platform, name: str) -> None:
-    answer = requests.get(f"{platform.url}/static/{name}", timeout=30)
+    answer = requests.get(f"{platform.url}/static/{name}", timeout=60)
 
     assert answer.status_code in {400, 404}
     assert answer.json()["error"]["code"] in {"not_found", "bad_request"}

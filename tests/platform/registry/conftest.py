@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from free_ports import free_port
 
 import fixieai
 from fixieai.agents import serving as agent_serving
@@ -31,7 +32,7 @@ class Person:
 
     def __call__(self, method: str, path: str, body: Any = None) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
-        return requests.request(method, self.url + path, json=body, headers=headers, timeout=30)
+        return requests.request(method, self.url + path, json=body, headers=headers, timeout=60)
 
     def get(self, path: str, method: str = "GET", body: Any = None) -> Any:
         response = self(method, path, body)
@@ -108,5 +109,4 @@ def eventually() -> Callable[[Callable[[], bool]], bool]:
 @pytest.fixture
 def dead_url() -> str:
     """An address where nobody answers."""
-    with server.bind("127.0.0.1", 0) as sock:
-        return server.url_of(sock)
+    return f"http://127.0.0.1:{free_port()}"

@@ -112,7 +112,7 @@ def test_what_who_is_no_member_any_more_was_about_to_make_current_does_not_becom
             doing = pool.submit(world.bob, "POST", path, {"url": agent.url})
         else:
             doing = pool.submit(world.bob, "PUT", f"{path}/{other['id']}/current")
-        assert agent.asked.wait(30)
+        assert agent.asked.wait(60)
         assert world.ann("DELETE", f"/api/organizations/{handle}/members/bob").status_code == 204
         agent.goes_on.set()
 
@@ -162,6 +162,6 @@ def test_who_is_being_removed_adds_nobody_meanwhile(postgres_url: str) -> None:
             time.sleep(0.2)
             assert not adding.done()
         with pytest.raises(errors.NotFound):
-            adding.result(10)
+            adding.result(60)
         members = storage.members(one, storage.get(one, ann, "acme"), None, 10)
     assert [member.username for member in members] == ["ann"]

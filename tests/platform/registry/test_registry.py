@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+from free_ports import free_port
 
 
 def test_what_a_change_names_is_changed_and_nothing_else(world) -> None:
@@ -189,7 +190,8 @@ def test_an_agent_that_queries_do_not_reach_is_shown_so_until_they_do(world, eve
     def status() -> str:
         return str(world.ann.get("/api/agents/local/shaky")["status"])
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as first:
+    address = "127.0.0.1", free_port()
+    with http.server.ThreadingHTTPServer(address, Echo) as first:
         threading.Thread(target=first.serve_forever, daemon=True).start()
         world.ann.get("/api/agents/local/shaky", "PUT", {"url": f"http://127.0.0.1:{first.server_port}"})
         modified = world.ann.get("/api/agents/local/shaky")["modified"]
@@ -197,9 +199,9 @@ def test_an_agent_that_queries_do_not_reach_is_shown_so_until_they_do(world, eve
     for _ in range(5):
         assert "could not be reached" in world.ann.ask("shaky")
     assert eventually(lambda: status() == "unreachable")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", first.server_port), Echo) as second:
+    with http.server.ThreadingHTTPServer(address, Echo) as second:
         threading.Thread(target=second.serve_forever, daemon=True).start()
-        assert eventually(lambda: world.ann.ask("shaky") == "back", 15)
+        assert eventually(lambda: world.ann.ask("shaky") == "back")
         assert eventually(lambda: status() == "online")
         second.shutdown()
     assert world.ann.get("/api/agents/local/shaky")["modified"] == modified
