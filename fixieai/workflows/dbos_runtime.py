@@ -48,6 +48,8 @@ _SCHEMA = "durable"
 SLICE = 200
 _POOL_SIZE = 5
 _CONNECT_SECONDS = 10
+# For what others had begun on DBOS' threads, unless all of these wait for a database.
+_SECONDS_TO_BEGIN = 1.0
 _LINE = 200
 _SAME = 30
 _SECONDS_BETWEEN_LINES = 60
@@ -313,9 +315,16 @@ async def launched(
             yield runtime
         finally:
             await runtime.watch.close()
+            await _give_back(loop, threads or concurrent.futures.ThreadPoolExecutor())
             with concurrent.futures.ThreadPoolExecutor(1) as own:
                 await loop.run_in_executor(own, functools.partial(DBOS.destroy, destroy_registry=True))
-            loop.set_default_executor(threads or concurrent.futures.ThreadPoolExecutor())
+
+
+async def _give_back(loop: asyncio.AbstractEventLoop, threads: concurrent.futures.ThreadPoolExecutor) -> None:
+    """Takes DBOS' threads from the loop before DBOS ends them, which cancels what still waits for one."""
+    behind_all = loop.run_in_executor(None, int)
+    loop.set_default_executor(threads)
+    await asyncio.wait([behind_all], timeout=_SECONDS_TO_BEGIN)
 
 
 @contextlib.contextmanager

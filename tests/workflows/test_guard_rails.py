@@ -219,6 +219,22 @@ async def test_threads_are_sixteen_and_the_loop_gets_its_own_back(settings: Engi
     assert not [each for each in threading.enumerate() if each.name.startswith(("dbos", "queue-worker"))]
 
 
+async def test_while_an_engine_closes_others_have_threads(settings: EngineSettings) -> None:
+    is_over = asyncio.Event()
+
+    async def use_threads() -> int:
+        used = 0
+        while not is_over.is_set():
+            used += await asyncio.to_thread(len, "x")
+        return used
+
+    async with engine.opened(settings):
+        using = asyncio.create_task(use_threads())
+        await asyncio.sleep(0)
+    is_over.set()
+    assert await using > 0
+
+
 class Evil:
     def __init__(self, marker: pathlib.Path) -> None:
         self.marker = marker
