@@ -12,8 +12,14 @@ import requests
 from fixieai import credentials, errors
 
 _SECONDS = 15
+_SECONDS_FOR_STATUS = 2.0
+# A platform that has its port answers once it has started, and that may take a while.
+_SECONDS_TO_START = 20.0
 # How long the platform takes an agent for running after it heard from it the last time.
 _LEASE_SECONDS = 15
+_SECONDS_FOR_STATUS = 2.0
+# A platform that has its port answers once it has started, and that may take a while.
+_SECONDS_TO_START = 20.0
 _RENEWAL_SECONDS = 5
 _SERVICE = "fixie-platform"
 _OTHER_HOME = (
@@ -30,11 +36,11 @@ class Status:
     is_platform: bool
 
 
-def status(api_url: str) -> Status:
-    """What answers at this address right now."""
+def status(api_url: str, seconds: float = _SECONDS_FOR_STATUS) -> Status:
+    """What answers at this address, within so many seconds."""
     try:
         with _http(api_url) as http:
-            content = http.get(f"{api_url}/healthz", timeout=2).json()
+            content = http.get(f"{api_url}/healthz", timeout=seconds).json()
     except requests.ConnectionError:
         return Status(is_reachable=False, is_platform=False)
     except (requests.RequestException, ValueError):
@@ -44,12 +50,12 @@ def status(api_url: str) -> Status:
 
 
 def is_there(api_url: str) -> bool:
-    """Whether a platform answers at this address.
+    """Whether a platform answers at this address, now or once it has started.
 
     Raises:
         ConfigurationError: something else does; the message says what to do.
     """
-    found = status(api_url)
+    found = status(api_url, _SECONDS_TO_START)
     if found.is_reachable and not found.is_platform:
         raise errors.ConfigurationError(
             f"What answers at {api_url} is not a Fixie platform. Stop that program, or start a platform "

@@ -1,17 +1,24 @@
 """An agent as a program: served behind the guard until it is told to stop."""
 
+import asyncio
+import contextlib
 import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import requests
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from fixieai import testing
 from fixieai.agents import registration, serving
@@ -83,6 +90,30 @@ def test_an_agent_that_was_stopped_as_it_started_is_not_registered(monkeypatch: 
         place.register()
 
         assert [each["handle"] for each in platform.call("GET", "/api/agents")["agents"]] == ["started"]
+
+
+def test_a_platform_that_is_still_starting_is_waited_for() -> None:
+    may_start = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def starting(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(may_start.wait, 60)
+        yield
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"service": "fixie-platform"})
+
+    app = Starlette(routes=[Route("/healthz", health)], lifespan=starting)
+    platform = web_server.BackgroundServer(app, web_server.bind("127.0.0.1", 0))
+    threading.Thread(target=platform.start).start()
+    later = threading.Timer(2.5, may_start.set)  # more than what one look at its status takes
+    later.start()
+    try:
+        assert registration.is_there(platform.url)
+    finally:
+        may_start.set()
+        later.join()
+        platform.stop()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
