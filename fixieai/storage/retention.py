@@ -100,6 +100,7 @@ def trim_sessions(transaction: Transaction, until: float, after: int, limit: int
     if found is None:
         return Slice(0, None)
     query_id, session_id = found
+    transaction.row(_SQL["lock_session"], {"session_id": session_id})
     newest = transaction.row(_SQL["newest_query"], {"session_id": session_id})
     params: Params = {
         "session_id": session_id,

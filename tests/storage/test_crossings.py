@@ -188,3 +188,35 @@ def test_what_a_call_beside_a_query_cost_is_counted_while_a_line_of_the_query_is
 
     assert usage.of_session(crossing.watch, ann, "s") == 3
     assert [row.tokens for row in usage.of_day(crossing.watch, ann, "2026-01-31")] == [9]
+
+
+def _answered(transaction: Transaction, owner_id: int, session_id: int) -> None:
+    """Two messages more."""
+    question = NewMessage("query", "Go", sender="user")
+    query = queries.begin(transaction, owner_id, session_id, NewQuery(question, "one"))
+    place = Place(owner_id, session_id, query.id, "one")
+    queries.finish(transaction, place, "answered", NewMessage("response", "Gone", sender="a"))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda transaction: retention.remove_nobodys(transaction, 3),
+        lambda transaction: retention.trim_sessions(transaction, time.time() + 1, 0, 3),
+    ],
+    ids=["removed", "trimmed"],
+)
+def test_of_a_session_that_two_remove_at_once_no_query_is_left(
+    crossing: Crossing, ann: int, first: _Work
+) -> None:
+    session = sessions.create(crossing.watch, ann, "s")
+    for _ in range(4):
+        _answered(crossing.watch, ann, session.id)
+    assert retention.give_to_nobody(crossing.watch, [session.id], time.time() + 1) == 1
+
+    crossing.run(first, lambda transaction: retention.remove_nobodys(transaction, 3))
+
+    while retention.remove_nobodys(crossing.watch, 3) is not None:
+        pass
+    assert crossing.watch.rows("SELECT id FROM queries", {}) == []
+    assert integrity.findings(crossing.watch) == []

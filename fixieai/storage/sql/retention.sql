@@ -16,7 +16,11 @@ WHERE id = :id AND modified < :until AND owner_id <> 0
     AND NOT EXISTS (SELECT 1 FROM queries WHERE queries.session_id = sessions.id AND status = 'running');
 
 -- name: nobodys_session
-SELECT id FROM sessions WHERE owner_id = 0 ORDER BY id LIMIT 1;
+-- One process at a time removes of a session: what its statements find first is the same for all of them.
+SELECT id FROM sessions WHERE owner_id = 0 ORDER BY id LIMIT 1 /* Postgres: FOR NO KEY UPDATE */;
+
+-- name: lock_session
+SELECT id FROM sessions WHERE id = :session_id /* Postgres: FOR NO KEY UPDATE */;
 
 -- name: remove_first_queries
 DELETE FROM queries WHERE id IN (
