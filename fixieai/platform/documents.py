@@ -130,8 +130,10 @@ async def _read_pdf(content: bytes) -> str:
     except TimeoutError:
         raise Unreadable(f"reading the PDF took longer than {_PDF_SECONDS:g} seconds") from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()  # until it has ended: what it wrote keeps its pipes open
     return _pdf_result(process.returncode or 0, text.decode("utf-8", "replace").strip())
 
 

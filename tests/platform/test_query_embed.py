@@ -1,5 +1,6 @@
 """`fixie_query_embed`: a model that is real HTTP, and files of every kind."""
 
+import asyncio
 import base64
 import contextlib
 import http.server
@@ -9,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -213,6 +215,27 @@ async def test_a_pdf_that_fills_memory_or_time_is_ended(monkeypatch: pytest.Monk
     with pytest.raises(documents.Unreadable):
         await documents.Documents().read("", head + b"stream\n" + bomb + tail[tail.index(b"\nendstream") :])
     assert time.monotonic() - began < 60
+
+
+async def test_a_pdf_that_nobody_waits_for_any_more_leaves_no_process_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
+    start = asyncio.create_subprocess_exec
+
+    async def start_and_tell(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **options)
+        started.put_nowait(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_and_tell)
+    reading = asyncio.create_task(documents.Documents().read("", pdf_that_loops()))
+    process = await started.get()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    assert process.returncode is not None
 
 
 class _Files(http.server.BaseHTTPRequestHandler):
