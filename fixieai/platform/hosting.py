@@ -100,7 +100,8 @@ class Hosting:
         """Other platforms switch revisions as well: what is no longer current is stopped here too."""
         running = self.deployments.running()
         current = await self._database.read(revisions.current_among, sorted(running))
-        self.deployments.catch_up({revision_id: agent.agent_id for revision_id, agent in current.items()})
+        names = {revision_id: agent.agent_id for revision_id, agent in current.items()}
+        self.deployments.catch_up(names, running)
 
     async def start_all(self) -> None:
         """For the start of a platform: what is current is started, what is left of others is deleted."""

@@ -14,7 +14,7 @@ import logging
 import pathlib
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 
 from fixieai import errors
 from fixieai.platform.deployments import launching, logs, packages
@@ -154,8 +154,12 @@ class Deployments:
         """The revisions that run here, or are about to."""
         return {deployment.revision_id for deployment in self._deployed}
 
-    def catch_up(self, current: Mapping[int, str]) -> None:
-        """Keeps what is current, by revision its agent's id, and retires what was and is no longer."""
+    def catch_up(self, current: Mapping[int, str], asked: Collection[int] | None = None) -> None:
+        """Keeps what is current, by revision its agent's id, and retires what was and is no longer.
+
+        `asked` are the revisions that it is known of, None: all. Of one that a query has started meanwhile
+        nothing is known.
+        """
         for revision_id in self._retired & current.keys():
             self._retired.discard(revision_id)
             self._unneeded -= {
@@ -164,7 +168,8 @@ class Deployments:
                 if each.revision_id == revision_id and each.agent_id == current[revision_id]
             }
         running = self.running()
-        for revision_id in (self._wanted & running) - current.keys() - self._retired:
+        known = running if asked is None else running.intersection(asked)
+        for revision_id in (self._wanted & known) - current.keys() - self._retired:
             self._retire(revision_id)
         self._wanted = (self._wanted | current.keys()) & running
 

@@ -66,6 +66,16 @@ async def test_what_is_started_to_become_current_is_left_alone(host) -> None:
     assert hosted.processes
 
 
+async def test_what_a_query_starts_while_it_is_asked_what_is_current_is_left_alone(host) -> None:
+    hosted = host()
+    package_hash = await hosted.store(main())
+    asked = hosted.deployments.running()
+    await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
+    hosted.deployments.catch_up({}, asked)
+    await asyncio.sleep(1.5)
+    assert hosted.processes
+
+
 async def test_what_was_replaced_and_is_started_to_become_current_again_is_left_alone(host) -> None:
     hosted = host()
     package_hash = await hosted.store(main())
