@@ -84,8 +84,22 @@ class Stream:
             events.append(self.next())
         return events
 
+    def until_partial(self, text: str) -> list[Event]:
+        return self.until(lambda event: event == ("partial", None, text))
+
+    def has_seen_partial(self, seconds: float) -> bool:
+        """Whether there was one, or comes within that time."""
+        until = time.monotonic() + seconds
+        while not (is_so := any(kind == "partial" for kind, _, _ in self.seen)) and time.monotonic() < until:
+            time.sleep(0.01)
+        return is_so
+
     def until_message(self, text: str) -> list[Event]:
         return self.until(lambda event: event[0] == "message" and event[2] == text)
+
+    def time_of(self, text: str) -> float:
+        """When it came first."""
+        return next(when for when, event in zip(self.times, self.seen, strict=False) if event[2] == text)
 
     def messages(self) -> list[Event]:
         return [event for event in self.seen if event[0] == "message"]
@@ -120,6 +134,14 @@ class Replicas:
     def session(self) -> str:
         handle: str = self.one.call("POST", "/api/sessions", {"frontendAgentId": "teller"})["handle"]
         return handle
+
+    def tell_until_seen(self, stream: Stream, text: str) -> None:
+        """Says it until a piece is seen: replicas learn a little later that somebody watches at another."""
+        until = time.monotonic() + _SECONDS
+        self.teller.say(text)
+        while not stream.has_seen_partial(0.2):
+            assert time.monotonic() < until, stream.seen
+            self.teller.say(text)
 
     def ask_later(self, replica: testing.Platform, session: str, question: str = "Tell") -> None:
         """Asks without waiting for the answer."""
