@@ -71,12 +71,7 @@ class Executor:
         # If the database is away, others will see that it beats no more.
         with contextlib.suppress(errors.ServiceUnavailable, TimeoutError):
             async with asyncio.timeout(_LEAVING_SECONDS):
-                await self._leave()
-
-    async def _leave(self) -> None:
-        beats = await self._database.read(executors.beats)
-        if self.id in beats:
-            await self._database.write(executors.remove, self.id, beats[self.id])
+                await self._database.write(executors.leave, self.id)
 
     async def _beat(self, runs: Runs) -> None:
         if await self._database.write(executors.beat, self.id):

@@ -30,6 +30,11 @@ def remove(transaction: Transaction, executor_id: str, beat: int) -> bool:
     return transaction.execute(_SQL["remove"], {"id": executor_id, "beat": beat}) > 0
 
 
+def leave(transaction: Transaction, executor_id: str) -> None:
+    """The executor ends by itself; a beat that is still on its way does not matter."""
+    transaction.execute(_SQL["leave"], {"id": executor_id})
+
+
 def remove_all(transaction: Transaction) -> None:
     """For the start of the one platform of a home: whatever is there is of processes that ended."""
     transaction.execute(_SQL["remove_all"], {})

@@ -10,5 +10,8 @@ SELECT id, beat FROM executors;
 -- name: remove
 DELETE FROM executors WHERE id = :id AND beat = :beat;
 
+-- name: leave
+DELETE FROM executors WHERE id = :id;
+
 -- name: remove_all
 DELETE FROM executors;
