@@ -117,10 +117,7 @@ class QueryRunner:
         """
         if not self._takes_queries:
             raise errors.ServiceUnavailable("The platform is shutting down.", retry_after=_RETRY_SECONDS)
-
-        async def answer(journal: Journal) -> None:
-            await self._answer(query, journal)
-
+        answer = functools.partial(self._answer, query)
         turn = self._turns.taken(query.session.id, self._turns.queue(query.session.id))
         return self._launch(query.caller.user_id, query.session, answer, turn)
 
@@ -131,8 +128,10 @@ class QueryRunner:
         """
         if self._handing_over is not None:
             return
-        for unfinished in await self._database.write(queries.take, self._executor.id):
-            self._take_up(unfinished)
+        taken = await self._database.write(queries.take, self._executor.id)
+        if self._handing_over is None:  # else it has begun to end, and whoever comes next finds them
+            for unfinished in taken:
+                self._take_up(unfinished)
 
     def _take_up(self, unfinished: Unfinished) -> None:
         _logger.warning("query %d goes on where it was left", unfinished.id)
@@ -183,8 +182,9 @@ class QueryRunner:
     async def stopped(self) -> None:
         """Stops, and returns when no query runs any more."""
         self.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2 * self._services.limits.grace_seconds)
+        until = time.monotonic() + 2 * self._services.limits.grace_seconds
+        while self._tasks and (left := until - time.monotonic()) > 0:  # one may begin another to go on
+            await asyncio.wait(self._tasks, timeout=left)
         if self._handing_over is not None:
             self._handing_over.cancel()
 

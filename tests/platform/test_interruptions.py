@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import http.server
+import pathlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -111,11 +112,17 @@ def test_a_session_deleted_under_a_query_ends_it_with_a_message_and_no_traceback
     assert "Traceback" not in caplog.text
 
 
-@pytest.fixture
-async def database(tmp_path) -> AsyncIterator[Database]:
-    opened = await connect(sqlite_url(tmp_path / "fixie.db"))
+@contextlib.asynccontextmanager
+async def connected(home: pathlib.Path) -> AsyncIterator[Database]:
+    opened = await connect(sqlite_url(home / "fixie.db"))
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def database(tmp_path) -> AsyncIterator[Database]:
+    async with connected(tmp_path) as opened:
+        yield opened
 
 
 async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancelled(tmp_path) -> None:
@@ -151,6 +158,43 @@ async def test_who_waits_is_told_also_when_a_query_is_dropped_in_the_moment_in_w
             await asyncio.wait(platform.runner._tasks)
         await asyncio.sleep(0)
         assert platform.runner._turns._turns == {}
+
+
+async def test_what_is_found_while_the_platform_stops_is_left_to_whoever_comes_next(tmp_path) -> None:
+    async with open_platform(Settings(home=tmp_path)) as platform:
+        database = platform.database
+        owner = (await database.write(users.ensure, "local")).id
+        session = await database.write(sessions.create, owner, "calm-blue-sea")
+        question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "gone", "local/a")
+        query = await database.write(queries.begin, owner, session.id, question)
+        taking = asyncio.create_task(platform.runner.take_over())
+        await asyncio.sleep(0)
+        platform.runner.stop()
+        await taking
+    async with connected(tmp_path) as database:
+        await database.write(executors.add, "next")
+        assert [left.id for left in await database.write(queries.take, "next")] == [query.id]
+
+
+async def test_a_platform_that_stops_waits_also_for_queries_that_go_on_behind_others(tmp_path) -> None:
+    ended: list[str] = []
+    async with open_platform(Settings(home=tmp_path)) as platform:
+        runner = platform.runner
+        caller = await platform.auth.authenticate(serving.local_key(tmp_path))
+        session = await platform.sessions.create(caller, None)
+
+        async def first(_: Journal) -> None:
+            await asyncio.sleep(0)
+            runner._launch(caller.user_id, session, second, contextlib.nullcontext())
+            ended.append("first")
+
+        async def second(_: Journal) -> None:
+            for _ in range(200):
+                await platform.database.ask_whether_it_answers()
+            ended.append("second")
+
+        runner._launch(caller.user_id, session, first, contextlib.nullcontext())
+    assert ended == ["first", "second"]
 
 
 class _Failing:
