@@ -55,7 +55,8 @@ class PostgresNotices:
         try:
             yield
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_sent.wait(), _LAST_SECONDS)
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._is_sent.wait()
         finally:
             for task in tasks:
                 task.cancel()

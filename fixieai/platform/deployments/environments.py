@@ -18,7 +18,7 @@ import shutil
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fixieai import errors
@@ -70,7 +70,7 @@ class Environments:
         folder = self._folder / _key(wanted, lines)
         async with self._locks.setdefault(folder, asyncio.Lock()):
             if not (folder / _COMPLETE).exists():
-                await asyncio.to_thread(create, folder)
+                await _to_its_end(asyncio.to_thread(create, folder))
                 if lines:
                     await _install(wanted, folder, lines)
             (folder / _COMPLETE).touch()
@@ -170,6 +170,15 @@ async def _install(wanted: Wanted, folder: pathlib.Path, lines: list[str]) -> No
     if ending.code != 0:
         said = await asyncio.to_thread(logs.last_error, wanted.command.log)
         raise errors.AgentUnavailable(f"The requirements could not be installed: {said or ending.text}.")
+
+
+async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Also when the caller is cancelled: a thread goes on, and nobody else may touch what it changes."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
 
 
 def _index_variables(variables: Mapping[str, str]) -> dict[str, str]:

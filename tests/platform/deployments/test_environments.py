@@ -96,6 +96,23 @@ async def test_an_environment_that_was_left_half_made_is_made_again(made, tmp_pa
     assert not (folder / "junk").exists()
 
 
+async def test_one_whose_making_is_broken_off_is_left_alone_before_others_make_it(made, tmp_path) -> None:
+    folder = await made.make(wanted(tmp_path))
+    (folder / "complete").unlink()
+    for number in range(10_000):  # so that it takes a while
+        (folder / f"junk{number}").touch()
+    first = folder / os.listdir(folder)[0]  # noqa: PTH208 - what is removed first
+    making = asyncio.create_task(made.make(wanted(tmp_path)))
+    while first.exists():  # noqa: ASYNC110 - it is a thread that is waited for
+        await asyncio.sleep(0.001)
+    making.cancel()
+    await asyncio.wait({making})
+
+    assert not list(folder.glob("junk*"))
+    assert (folder / "bin" / "python").exists()
+    assert await made.make(wanted(tmp_path)) == folder
+
+
 async def test_the_oldest_that_nobody_uses_are_removed(made, tmp_path) -> None:
     used = await made.make(wanted(tmp_path, "local/first"))
     for number in range(22):
@@ -121,9 +138,8 @@ async def test_one_that_is_wanted_again_while_it_is_removed_is_whole(made, tmp_p
     os.utime(folder / "complete", (1, 1))
 
     pruning = asyncio.create_task(made.prune([]))
-    while (folder / "complete").exists():  # noqa: ASYNC110 - it is a thread that is waited for
+    while (folder / "complete").exists():  # noqa: ASYNC110 - there is no event of a folder that is moved
         await asyncio.sleep(0)
-    assert not pruning.done()
     assert await made.make(wanted(tmp_path)) == folder
     await pruning
 
