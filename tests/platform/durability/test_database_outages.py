@@ -15,7 +15,7 @@ from fixieai.platform import serving, settings
 from fixieai.storage import postgres_lane
 
 # How long the database is away. At 30 and more some are refused: as long as that they wait.
-_OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "6"))
+_OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "10"))
 _SECONDS = 120
 _CLIENTS = 8
 
@@ -62,7 +62,7 @@ class Client:
 def test_nothing_acknowledged_is_lost_when_the_database_is_away(
     world, shared, tmp_path, postgres_server
 ) -> None:
-    variables = {**shared, "FIXIE_LEASE_SECONDS": "6"}
+    variables = {**shared, "FIXIE_LEASE_SECONDS": "10"}
     processes = [world.platform(tmp_path / name, **variables) for name in ("one", "two")]
     world.register(processes[0], "go")
     clients = [Client(10_000 * n, processes[n % 2]) for n in range(_CLIENTS)]

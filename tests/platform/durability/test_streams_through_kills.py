@@ -70,8 +70,7 @@ class Follower:
             self._is_done.set()
 
 
-def _replicas(world: Any, folder: pathlib.Path, shared: dict[str, str], *, lease_seconds: str) -> list[Any]:
-    variables = {**shared, "FIXIE_LEASE_SECONDS": lease_seconds}
+def _replicas(world: Any, folder: pathlib.Path, variables: dict[str, str]) -> list[Any]:
     started = [world.platform(folder / name, **variables) for name in ("one", "two")]
     world.register(started[0], "go")
     return started
@@ -80,7 +79,7 @@ def _replicas(world: Any, folder: pathlib.Path, shared: dict[str, str], *, lease
 @pytest.fixture
 def replicas(world, tmp_path, shared) -> list[Any]:
     """Two on one database; the second finds out within seconds that the first is dead."""
-    return _replicas(world, tmp_path, shared, lease_seconds="3")
+    return _replicas(world, tmp_path, shared)
 
 
 def kill_when_reached(world: Any, platform: Any, count: int = 1) -> None:
@@ -131,7 +130,7 @@ def test_the_replica_that_is_followed_is_killed_while_a_query_waits_at_the_other
 
 
 def test_one_that_is_told_to_stop_leaves_its_queries_to_the_other_at_once(world, tmp_path, shared) -> None:
-    one, two = _replicas(world, tmp_path, shared, lease_seconds="100")
+    one, two = _replicas(world, tmp_path, {**shared, "FIXIE_LEASE_SECONDS": "100"})
     session = one.session("go")
     follower = Follower([one, two], session)
     world.calls.hold(1, "go func one")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 _CHECK_SECONDS = 0.1
-_PROBE_SECONDS = 2
+_PROBE_SECONDS = 10
 _SECONDS = 60
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 

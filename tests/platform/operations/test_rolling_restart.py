@@ -80,7 +80,7 @@ def replicas(
         "FIXIE_DATABASE_URL": postgres_url,
         "FIXIE_SECRET_KEY": base64.b64encode(os.urandom(32)).decode(),
         "FIXIE_BLOBS_URL": (tmp_path / "blobs").as_uri(),
-        "FIXIE_DRAIN_SECONDS": "3",
+        "FIXIE_DRAIN_SECONDS": "5",
         "FIXIE_DAILY_QUERIES": "0",
         "FIXIE_LLM_BASE_URL": model.base_url,
         "FIXIE_DEFAULT_MODEL": "custom/scripted",

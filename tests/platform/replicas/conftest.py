@@ -16,6 +16,9 @@ from free_ports import free_port
 from fixieai.platform import serving
 
 _SECONDS = 60
+# So long that on a busy machine nobody is taken for dead who is not.
+_LEASE_SECONDS = 30
+_SHORT_LEASE_SECONDS = 8
 SECRET = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -64,7 +67,7 @@ class Replica:
         return response.json() if response.content else None
 
 
-def _variables(url: str, folder: pathlib.Path) -> dict[str, str]:
+def _variables(url: str, folder: pathlib.Path, lease_seconds: int = _LEASE_SECONDS) -> dict[str, str]:
     """What all platforms of a database are told."""
     (folder / "blobs").mkdir()
     return {
@@ -72,14 +75,14 @@ def _variables(url: str, folder: pathlib.Path) -> dict[str, str]:
         "FIXIE_SECRET_KEY": SECRET,
         "FIXIE_BLOBS_URL": (folder / "blobs").as_uri(),
         "FIXIE_DEFAULT_MODEL": "few-shot",
-        "FIXIE_LEASE_SECONDS": "3",
+        "FIXIE_LEASE_SECONDS": str(lease_seconds),
     }
 
 
 @contextlib.contextmanager
-def _two(url: str, folder: pathlib.Path) -> Iterator[list[Replica]]:
+def _two(url: str, folder: pathlib.Path, lease_seconds: int = _LEASE_SECONDS) -> Iterator[list[Replica]]:
     """Started at the same time."""
-    variables = _variables(url, folder)
+    variables = _variables(url, folder, lease_seconds)
     found = [Replica(folder / name, variables) for name in ("one", "two")]
     try:
         for replica in found:
@@ -103,7 +106,7 @@ def replicas(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def mortal_replicas(postgres_url: str, tmp_path: pathlib.Path) -> Iterator[list[Replica]]:
     """Two for one test, which may kill them."""
-    with _two(postgres_url, tmp_path) as found:
+    with _two(postgres_url, tmp_path, _SHORT_LEASE_SECONDS) as found:
         yield found
 
 
