@@ -69,9 +69,15 @@ def uploaded(person: Any, agent_id: str, package: bytes, *, makes_current: bool 
 
 
 @pytest.fixture
-def blobs(world) -> Callable[[], list[pathlib.Path]]:
+def new_blobs(world) -> Callable[[], set[pathlib.Path]]:
+    """Those that were not there before; what former tests left may still be going."""
     folder = world.home / "blobs"
-    return lambda: [path for path in folder.rglob("*") if path.is_file()]
+
+    def blobs() -> set[pathlib.Path]:
+        return {path for path in folder.rglob("*") if path.is_file()}
+
+    before = blobs()
+    return lambda: blobs() - before
 
 
 def test_uploaded_code_becomes_current_and_can_be_taken_back(world, eventually) -> None:
@@ -160,24 +166,23 @@ def test_a_program_that_is_served_gives_way_to_code_again(world, eventually) -> 
     assert (agent["environment"], agent["status"], agent["queries"]) == ("PYTHON", "online", ["Say mixed"])
 
 
-def test_a_package_that_no_revision_has_any_more_is_deleted(world, blobs, eventually) -> None:
+def test_a_package_that_no_revision_has_any_more_is_deleted(world, new_blobs, eventually) -> None:
     world.ann.get("/api/agents/local/rid", "PUT", {})
-    before = len(blobs())
-    first = uploaded(world.ann, "rid", package_of("rid"))
-    second = uploaded(world.ann, "rid", package_of("rid"))
+    package = package_of("rid")
+    first = uploaded(world.ann, "rid", package)
+    second = uploaded(world.ann, "rid", package)
     third = uploaded(world.ann, "rid", package_of("other"))
     assert first != second
-    size = len(blobs())
-    assert size > before
+    assert len(new_blobs()) == 2
     world.ann("DELETE", f"/api/agents/local/rid/revisions/{first}")
     world.ann("DELETE", f"/api/agents/local/rid/revisions/{third}")
     assert world.ann.get("/api/agents/local/rid")["status"] == "offline"
-    assert eventually(lambda: len(blobs()) < size)
+    assert eventually(lambda: len(new_blobs()) == 1)
     assert (
         world.ann.get(f"/api/agents/local/rid/revisions/{second}/current", "PUT")["environment"] == "PYTHON"
     )
     assert world.ann("DELETE", "/api/agents/local/rid").status_code == 204
-    assert eventually(lambda: len(blobs()) == before)
+    assert eventually(lambda: not new_blobs())
 
 
 def test_what_was_being_deployed_when_the_platform_stopped_is_deployed_at_its_next_start(
@@ -252,9 +257,10 @@ def test_switching_loses_no_query(world, eventually) -> None:
 def test_uploads_of_the_same_package_at_once_are_all_kept(world, eventually) -> None:
     world.ann.get("/api/agents/local/twice", "PUT", {})
     made: list[str] = []
+    package = package_of("twice")
     threads = [
         threading.Thread(
-            target=lambda: made.append(uploaded(world.ann, "twice", package_of("twice"), makes_current=False))
+            target=lambda: made.append(uploaded(world.ann, "twice", package, makes_current=False))
         )
         for _ in range(4)
     ]
