@@ -14,7 +14,7 @@ URL = "http://127.0.0.1:8190"
 @pytest.fixture(autouse=True)
 def _service() -> Iterator[None]:
     with subprocess.Popen([sys.executable, str(MAIN)], stdout=subprocess.DEVNULL) as process:
-        testing.wait_until_reachable(URL)
+        testing.wait_until_reachable(URL, 60)
         yield
         process.terminate()
 

@@ -159,7 +159,7 @@ def test_the_stream_ends_when_the_platform_stops(session: str) -> None:
         began = time.monotonic()
 
     assert list(watcher.events()) == []
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 9  # after ten the server would cut it off
 
 
 def test_who_asks_for_the_head_alone_has_the_connection_back(platform, session: str) -> None:

@@ -96,7 +96,7 @@ def _outcome(ask: concurrent.futures.Future) -> str:
 
 def test_a_session_deleted_under_a_query_ends_it_with_a_message_and_no_traceback(tmp_path, caplog) -> None:
     asked = threading.Event()
-    limits = QueryLimits(agent_seconds=0.5)
+    limits = QueryLimits(agent_seconds=2.0)
     with (
         silent_agent(asked) as url,
         testing.platform(limits=limits) as platform,
