@@ -6,13 +6,16 @@ odd spelling of an address, a redirect: each meets the same check.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import ipaddress
 import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import yarl
@@ -24,6 +27,7 @@ from fixieai.addresses import Address
 _MAXIMUM_URL_LENGTH = 4096
 _END_OF_AUTHORITY = re.compile("[/?#]")
 _ORDINARY_PORTS = frozenset({80, 443})
+_LOOKUPS_AT_ONCE = 32
 # Node's and uvicorn's servers close a connection that is idle for 5 seconds. Whoever uses it that very
 # moment gets no answer, and cannot ask again when it was no GET: so it is us who close.
 _KEEP_ALIVE_SECONDS = 4.0
@@ -128,7 +132,7 @@ class _CheckedResolver(AbstractResolver):
 
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
-        self._resolver = aiohttp.ThreadedResolver()
+        self._resolver = aiohttp.ThreadedResolver(cast("asyncio.AbstractEventLoop", _Lookups()))
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -140,6 +144,26 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+class _Lookups:
+    """What `ThreadedResolver` takes of an event loop, on threads of their own.
+
+    A name whose servers do not answer holds one for half a minute, whoever waits for it. A few such names
+    would take all threads of the event loop, which everything else needs too.
+    """
+
+    def __init__(self) -> None:
+        self._threads = concurrent.futures.ThreadPoolExecutor(_LOOKUPS_AT_ONCE, "lookup")
+
+    async def getaddrinfo(self, host: str, port: int, **options: int) -> list[Any]:
+        look_up = functools.partial(socket.getaddrinfo, host, port, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+
+    async def getnameinfo(self, address: tuple[Any, ...], flags: int) -> tuple[str, str]:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, socket.getnameinfo, address, flags
+        )
 
 
 def build_session(policy: EgressPolicy, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:

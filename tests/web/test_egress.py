@@ -243,16 +243,35 @@ async def test_a_refused_address_is_never_connected_to(upstream: int, open_sessi
 async def test_a_name_with_one_refused_address_is_refused(
     open_session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop = asyncio.get_running_loop()
-
-    async def rebinding(host: str, port: int, **_options: object) -> list[object]:
+    def rebinding(host: str, port: int, **_options: object) -> list[object]:
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in ("8.8.8.8", "10.0.0.1")
         ]
 
-    monkeypatch.setattr(loop, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     with pytest.raises(errors.Forbidden, match=r"10\.0\.0\.1"):
         await open_session(PUBLIC).get("http://rebinding.example/")
+
+
+async def test_names_that_nobody_answers_for_take_no_threads_of_others(
+    open_session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def silent(*_place: object, **_options: object) -> list[object]:
+        may_end.wait(60)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    session = open_session(PUBLIC)
+    asking = [asyncio.ensure_future(session.get(f"http://silent{number}.example/")) for number in range(50)]
+    for _ in range(100):
+        await asyncio.sleep(0)  # until each is being looked up, or waits for that
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(len, "a thread"), 30) == 8
+    finally:
+        may_end.set()
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_the_environment_names_no_proxy(
