@@ -113,6 +113,7 @@ def insert(transaction: Transaction, owner_id: int, handle: str, changes: AgentC
 
     Raises:
         Conflict: the owner has an agent of that handle.
+        NotFound: the owner was removed.
     """
     agent_id = ids.new_id()
     params: Params = {
@@ -123,7 +124,8 @@ def insert(transaction: Transaction, owner_id: int, handle: str, changes: AgentC
         "now": timestamps.now(),
     }
     if not transaction.execute(_SQL["insert"], params):
-        raise _taken(handle)
+        is_taken = transaction.row(_SQL["handle_is_taken"], {"owner_id": owner_id, "handle": handle})
+        raise _taken(handle) if is_taken else errors.NotFound
     transaction.execute(_SQL["drop_alias"], {"owner_id": owner_id, "handle": handle})
     return by_id(transaction, owner_id, agent_id)
 

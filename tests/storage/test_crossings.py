@@ -13,6 +13,7 @@ from fixieai.storage import (
     embeds,
     integrity,
     messages,
+    organizations,
     postgres_connection,
     queries,
     retention,
@@ -220,3 +221,29 @@ def test_of_a_session_that_two_remove_at_once_no_query_is_left(
         pass
     assert crossing.watch.rows("SELECT id FROM queries", {}) == []
     assert integrity.findings(crossing.watch) == []
+
+
+def test_an_organisation_that_gets_an_agent_at_that_moment_is_not_deleted(
+    crossing: Crossing, ann: int
+) -> None:
+    acme = organizations.create(crossing.watch, ann, "acme", None)
+    with pytest.raises(errors.Conflict, match="owns agents"):
+        crossing.run(
+            lambda transaction: agents.insert(transaction, acme.id, "dice", AgentChanges()),
+            lambda transaction: organizations.delete(
+                transaction, organizations.locked(transaction, ann, "acme")
+            ),
+        )
+
+    assert organizations.get(crossing.watch, ann, "acme") == acme
+
+
+def test_an_organisation_that_is_deleted_at_that_moment_gets_no_agent(crossing: Crossing, ann: int) -> None:
+    acme = organizations.create(crossing.watch, ann, "acme", None)
+    with pytest.raises(errors.NotFound):
+        crossing.run(
+            lambda transaction: organizations.delete(
+                transaction, organizations.locked(transaction, ann, "acme")
+            ),
+            lambda transaction: agents.insert(transaction, acme.id, "dice", AgentChanges()),
+        )

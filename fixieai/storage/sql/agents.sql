@@ -1,12 +1,14 @@
 -- name: insert
+-- Whoever is removed gets none, and nobody is removed meanwhile.
 INSERT INTO agents (
     id, owner_id, handle, name, description, more_info_url, type, status, metadata, queries, published,
     query_url, func_url, refresh_status, created, modified
-) VALUES (
-    :id, :owner_id, :handle, coalesce(:name, ''), coalesce(:description, ''), coalesce(:more_info_url, ''),
+)
+SELECT
+    :id, users.id, :handle, coalesce(:name, ''), coalesce(:description, ''), coalesce(:more_info_url, ''),
     'unknown', 'offline', '', '[]', coalesce(:published, 0),
     nullif(:query_url, ''), nullif(:func_url, ''), 'PENDING', :now, :now
-)
+FROM users WHERE users.id = :owner_id AND removed IS NULL /* Postgres: FOR SHARE */
 ON CONFLICT (owner_id, handle) DO NOTHING;
 
 -- name: update
