@@ -279,7 +279,9 @@ def renew(transaction: Transaction, agent: Agent, url: str, lease_until: int) ->
 def restore_expired(transaction: Transaction, now: int, limit: int) -> list[Switch]:
     """Agents whose served revision outlived its lease go back to what was current before."""
     switches = []
-    for owner_id, agent_id in transaction.rows(_SQL["expired"], {"now": now, "limit": limit}):
+    # In one order: processes that do so at once, and each wait for what the other has, would do it again.
+    expired = sorted(transaction.rows(_SQL["expired"], {"now": now, "limit": limit}), key=lambda row: row[1])
+    for owner_id, agent_id in expired:
         agent = agents.locked(transaction, agents.by_id(transaction, owner_id, agent_id))
         revision = served(transaction, agent)
         # Its program may have renewed the lease meanwhile, or another process ended it.

@@ -29,7 +29,7 @@ from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.postgres_connection import PostgresTransaction
 from fixieai.storage.queries import NewQuery
 from fixieai.storage.retention import OldRevision
-from fixieai.storage.revisions import Source
+from fixieai.storage.revisions import Served, Source
 from fixieai.storage.transaction import Row, Transaction
 
 _Work = Callable[[Transaction], object]
@@ -247,3 +247,16 @@ def test_an_organisation_that_is_deleted_at_that_moment_gets_no_agent(crossing: 
             ),
             lambda transaction: agents.insert(transaction, acme.id, "dice", AgentChanges()),
         )
+
+
+def test_agents_whose_leases_end_together_are_taken_in_one_order(crossing: Crossing, ann: int) -> None:
+    older, newer = [agents.insert(crossing.watch, ann, name, AgentChanges()) for name in ("a", "b")]
+    for agent, until in ((newer, 1), (older, 2)):
+        revisions.serve(crossing.watch, agent, Served("http://127.0.0.1:1", until, _SAID))
+    crossing.run_around(
+        lambda transaction: agents.locked(transaction, older),
+        lambda transaction: revisions.restore_expired(transaction, 10, 10),
+        lambda transaction: agents.locked(transaction, newer),
+    )
+
+    assert revisions.next_expiry(crossing.watch) is None
