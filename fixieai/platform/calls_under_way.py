@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fixieai import errors
+from fixieai.platform import unwatched
 from fixieai.platform.settings import DailyLimits
 from fixieai.storage import usage as rows
 from fixieai.storage.database import Database
@@ -240,7 +241,7 @@ class Holds:
             expected.tokens,
             expected.nanodollars,
         )
-        writing = asyncio.create_task(self._database.write(self._hold, hold))
+        writing = unwatched.begun(self._database.write(self._hold, hold))
         try:
             reached = await asyncio.shield(writing)
         except BaseException:

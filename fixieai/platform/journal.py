@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fixieai import errors
-from fixieai.platform import session_handles
+from fixieai.platform import session_handles, unwatched
 from fixieai.platform.embeds import PERSON, Embeds, Kept
 from fixieai.platform.runs import Event, Failure, Run
 from fixieai.protocol.embeds import Embed
@@ -184,7 +184,7 @@ class Journal:
             self._place = Place(owner_id, drafted.id, begun.id, self._executor_id)
             self._run.begin(number)
 
-        self._beginning = asyncio.create_task(store())
+        self._beginning = unwatched.begun(store())
         await asyncio.shield(self._beginning)
 
     async def until_begun(self, seconds: float | None = None) -> None:
@@ -204,11 +204,11 @@ class Journal:
         Raises:
             NotFound: its session was deleted.
         """
+        self._run.query_id = query_id  # at once: whoever ends it meanwhile has to store that it ended
+        self._place = Place(self._owner_id, self._session.id, query_id, self._executor_id)
         recorded = await self._database.read(messages.of_query, self._owner_id, self._session.id, query_id)
         if not recorded:
             raise errors.NotFound("This session does not exist, or was deleted.")
-        self._run.query_id = query_id
-        self._place = Place(self._owner_id, self._session.id, query_id, self._executor_id)
         self._recorded = len(recorded) - 1
         self.tokens = await self._database.read(usage.of_query, self._owner_id, query_id)
         return recorded
@@ -304,7 +304,7 @@ class Journal:
         The first ending that can be stored counts, also when its caller is cancelled meanwhile.
         """
         if self._ending is None or (self._ending.done() and self._ending.exception() is not None):
-            self._ending = asyncio.create_task(self._finish(line, sender, failure))
+            self._ending = unwatched.begun(self._finish(line, sender, failure))
         await asyncio.shield(self._ending)
 
     async def _finish(self, line: Line, sender: str, failure: Failure | None) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fixieai import errors
+from fixieai.platform import unwatched
 from fixieai.storage import usage as rows
 from fixieai.storage.database import Database
 from fixieai.storage.transaction import Transaction
@@ -90,7 +91,7 @@ class StorageCalls:
         """One asks for all who wait; what it is given is theirs also when it does not wait any longer."""
         task = self._asking.get(whose)
         if task is None:
-            task = self._asking[whose] = asyncio.create_task(self._ask(whose, limit))
+            task = self._asking[whose] = unwatched.begun(self._ask(whose, limit))
         await asyncio.shield(task)
 
     async def _ask(self, whose: _Day, limit: int) -> None:

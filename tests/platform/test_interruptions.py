@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import http.server
 import pathlib
 import threading
@@ -307,3 +308,40 @@ async def test_a_question_that_is_being_stored_when_its_time_is_over_keeps_no_se
     assert [message.text for message in stored] == ["Well?", TOO_LATE.message]
     assert (await database.read(queries.get, owner, stored[0].query_id)).status == "failed"
     assert await run.begun() == 7
+
+
+async def test_a_query_whose_time_is_over_as_it_is_taken_up_again_ends(database, tmp_path) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "one", "local/a")
+    query = await database.write(queries.begin, owner, session.id, question)
+    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    going_on = asyncio.create_task(journal.go_on(query.id))
+    await asyncio.sleep(0)
+    going_on.cancel()
+
+    assert await query_runner._fail(journal, TOO_LATE)
+
+    assert (await database.read(queries.get, owner, query.id)).status == "failed"
+
+
+async def test_the_log_holds_nothing_of_what_is_refused_behind_somebody_who_was_cancelled(
+    database, tmp_path, caplog
+) -> None:
+    owner = (await database.write(users.ensure, "local")).id
+    session = await database.write(sessions.create, owner, "calm-blue-sea")
+    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "one", "local/a")
+    await database.write(queries.begin, owner, session.id, question)
+    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    busy = journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
+    beginning = asyncio.create_task(busy)
+    await asyncio.sleep(0)
+    beginning.cancel()
+    await journal.until_begun()
+    del journal, beginning, busy
+    await database.write(users.ensure, "local")  # what was written before is let go
+    gc.collect()
+
+    assert "never retrieved" not in caplog.text
