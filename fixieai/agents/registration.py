@@ -17,9 +17,6 @@ _SECONDS_FOR_STATUS = 2.0
 _SECONDS_TO_START = 20.0
 # How long the platform takes an agent for running after it heard from it the last time.
 _LEASE_SECONDS = 15
-_SECONDS_FOR_STATUS = 2.0
-# A platform that has its port answers once it has started, and that may take a while.
-_SECONDS_TO_START = 20.0
 _RENEWAL_SECONDS = 5
 _SERVICE = "fixie-platform"
 _OTHER_HOME = (
