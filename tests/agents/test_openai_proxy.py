@@ -153,8 +153,10 @@ def _printed(program: str, folder: pathlib.Path | None = None) -> list[str]:
     "program",
     [
         "openai_proxy.enable_openai_proxy()\nimport openai\n",
-        "import importlib.util\nopenai_proxy.enable_openai_proxy()\n"
-        "importlib.util.find_spec('openai')\nimport openai\n",
+        (
+            "import importlib.util\nopenai_proxy.enable_openai_proxy()\n"
+            "importlib.util.find_spec('openai')\nimport openai\n"
+        ),
         "import openai\nopenai_proxy.enable_openai_proxy()\n",
     ],
 )
