@@ -20,6 +20,7 @@ from fixieai.platform.embeds import Kept
 from fixieai.platform.executors import Executor
 from fixieai.platform.feeds import Feeds
 from fixieai.platform.journal import Cancelled, Desk, Journal
+from fixieai.platform.left_behind import LeftBehind
 from fixieai.platform.metrics import ANSWERED
 from fixieai.platform.performer import Errand, QueryContext, Services
 from fixieai.platform.programs import Program
@@ -40,6 +41,8 @@ _logger = logging.getLogger("fixieai.platform")
 PLATFORM = "platform"
 INTERRUPTED = "interrupted"
 _RETRY_SECONDS = 2.0
+# A disk that is full, or became read-only, may be mended.
+_MAY_PASS = (DatabaseUnavailable, errors.StorageFull, errors.ConfigurationError)
 # A query of the session that runs elsewhere says when it ends. Unless whoever runs it is killed.
 _BUSY_SECONDS = 2.0
 _BEGINNING_SECONDS = 2.0
@@ -102,6 +105,7 @@ class QueryRunner:
         self._services = services
         self._executor = executor
         self._turns = Turns(services.limits.waiting_per_session)
+        self._left_behind = LeftBehind(database)
         self._tasks: dict[asyncio.Task[None], Run] = {}
         self._takes_queries = True
         self._feeds = Feeds()
@@ -128,7 +132,7 @@ class QueryRunner:
         """
         if self._handing_over is not None:
             return
-        taken = await self._database.write(queries.take, self._executor.id)
+        taken = await self._left_behind.take(self._executor.id)
         if self._handing_over is None:  # else it has begun to end, and whoever comes next finds them
             for unfinished in taken:
                 self._take_up(unfinished)
@@ -246,7 +250,7 @@ class QueryRunner:
                 found = await self._database.write(
                     queries.take_again, self._executor.id, session_id, query_id
                 )
-            except (errors.ServiceUnavailable, errors.StorageFull):
+            except (errors.ServiceUnavailable, *_MAY_PASS):
                 continue
             break
         for unfinished in found:
@@ -375,7 +379,7 @@ async def _fail(journal: Journal, failure: Failure) -> bool:
 async def _end(journal: Journal, failure: Failure) -> bool:
     try:
         await _finish(journal, failure)
-    except (DatabaseUnavailable, errors.StorageFull):
+    except _MAY_PASS:
         _logger.warning("the end of a query cannot be stored: %s", failure.code)
         _pause(journal, failure)
         return False

@@ -43,8 +43,11 @@ _ENDINGS = (
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, and with it the transaction."""
-    return isinstance(error, (psycopg.InterfaceError, *_ENDINGS)) or (
+    """Whether the connection is gone, and with it the transaction; or is of no use: another takes its place.
+
+    A server that only lets read is a standby: a failover is on its way, or it was.
+    """
+    return isinstance(error, (psycopg.InterfaceError, codes.ReadOnlySqlTransaction, *_ENDINGS)) or (
         isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] == "08")
     )
 
@@ -140,7 +143,9 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], errors.Fixi
     ((codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName), _refused),
     (
         (codes.ReadOnlySqlTransaction,),
-        lambda: errors.ConfigurationError("The database is not open for writing."),
+        lambda: DatabaseUnavailable(
+            "The database is not open for writing at the moment.", retry_after=_RETRY_SECONDS
+        ),
     ),
     (
         (codes.InsufficientPrivilege,),

@@ -91,8 +91,10 @@ class _Worker:
             try:
                 return self._run_once(job)
             except _Undone as undone:
-                if postgres_errors.is_lost(undone.reason) and self._may_wait(until):
+                is_lost = postgres_errors.is_lost(undone.reason)
+                if is_lost:
                     self._disconnect()
+                if is_lost and self._may_wait(until):
                     self._closing.wait(_PAUSE_SECONDS)
                 elif not (postgres_errors.is_passing(undone.reason) and tries < _TRIES):
                     raise undone.error from None

@@ -1,5 +1,6 @@
 """What was asked, and how it ended. The lines between are the messages of the query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,9 +8,10 @@ from fixieai import errors
 from fixieai.storage import messages, sessions, statements, timestamps
 from fixieai.storage.messages import NewMessage, Place
 from fixieai.storage.sessions import Session
-from fixieai.storage.transaction import Params, Transaction
+from fixieai.storage.transaction import Params, Row, Transaction
 
 _SQL = statements.load("queries")
+_MOST_AT_ONCE = 1_000
 
 Ending = Literal["answered", "failed", "cancelled"]
 
@@ -127,13 +129,18 @@ class Unfinished:
     session: Session
 
 
-def take(transaction: Transaction, executor_id: str) -> list[Unfinished]:
-    """Gives the executor every query that runs and whose own executor is no longer there.
+def left_behind(transaction: Transaction) -> list[int]:
+    """The ids of the queries that run and whose executor is no longer there; a thousand at most."""
+    return [row[0] for row in transaction.rows(_SQL["left_behind"], {"limit": _MOST_AT_ONCE})]
+
+
+def take(transaction: Transaction, executor_id: str, query_ids: Sequence[int]) -> list[Unfinished]:
+    """Gives the executor those of one or more queries that nobody else runs.
 
     None while it is not listed itself.
     """
-    taken = transaction.rows(_SQL["take"], {"executor_id": executor_id})
-    return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
+    sql, listed = statements.with_list(_SQL["take"], "ids", query_ids)
+    return _unfinished(transaction, transaction.rows(sql, {"executor_id": executor_id, **listed}))
 
 
 def take_again(
@@ -144,12 +151,13 @@ def take_again(
     `query_id` is None for one that may have been stored or not.
     """
     params: Params = {"executor_id": executor_id, "session_id": session_id, "query_id": query_id or 0}
-    taken = transaction.rows(_SQL["take_again"], params)
-    return [found for (query_id,) in taken for found in _unfinished(transaction, query_id)]
+    return _unfinished(transaction, transaction.rows(_SQL["take_again"], params))
 
 
-def _unfinished(transaction: Transaction, query_id: int) -> list[Unfinished]:
-    rows = transaction.rows(_SQL["unfinished"], {"id": query_id})
+def _unfinished(transaction: Transaction, taken: Sequence[Row]) -> list[Unfinished]:
+    if not taken:
+        return []
+    rows = transaction.rows(*statements.with_list(_SQL["unfinished"], "ids", [row[0] for row in taken]))
     return [Unfinished(*(*row[:3], bool(row[3]), *row[4:7], Session(*row[7:]))) for row in rows]
 
 

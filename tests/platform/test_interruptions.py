@@ -18,6 +18,7 @@ from fixieai.platform import query_runner, serving
 from fixieai.platform.app import open_platform
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Desk, Journal
+from fixieai.platform.left_behind import LeftBehind
 from fixieai.platform.runs import Failure, Run
 from fixieai.platform.secret_key import SecretKey
 from fixieai.platform.settings import QueryLimits, Settings
@@ -133,7 +134,7 @@ async def test_a_query_that_is_cancelled_while_it_is_taken_up_again_ends_cancell
         session = await database.write(sessions.create, owner, "calm-blue-sea")
         question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "gone", "local/a")
         query = await database.write(queries.begin, owner, session.id, question)
-        (unfinished,) = await database.write(queries.take, platform.executor.id)
+        (unfinished,) = await LeftBehind(database).take(platform.executor.id)
 
         assert await runner.cancel(owner, session.id)
         runner._take_up(unfinished)
@@ -174,7 +175,7 @@ async def test_what_is_found_while_the_platform_stops_is_left_to_whoever_comes_n
         await taking
     async with connected(tmp_path) as database:
         await database.write(executors.add, "next")
-        assert [left.id for left in await database.write(queries.take, "next")] == [query.id]
+        assert [left.id for left in await LeftBehind(database).take("next")] == [query.id]
 
 
 async def test_a_platform_that_stops_waits_also_for_queries_that_go_on_behind_others(tmp_path) -> None:
@@ -211,15 +212,16 @@ class _Failing:
     def close(self) -> None: ...
 
 
-async def test_the_log_of_an_end_that_cannot_be_stored_holds_nothing_of_what_was_said(
-    database, tmp_path, caplog
+@pytest.mark.parametrize("error", [errors.StorageFull(), errors.ConfigurationError("It is read-only.")])
+async def test_an_end_that_cannot_be_stored_is_for_later_and_its_log_holds_nothing_of_what_was_said(
+    database, tmp_path, caplog, error: errors.FixieError
 ) -> None:
     owner = (await database.write(users.ensure, "local")).id
     session = await database.write(sessions.create, owner, "calm-blue-sea")
     embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
     journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
-    journal._database = Database(database._readers, _Failing(errors.StorageFull()))
+    journal._database = Database(database._readers, _Failing(error))
 
     said = "The agent local/a failed (E): a secret\nERROR: a line of its own"
     assert not await query_runner._end(journal, Failure("agent_unavailable", said, 502))
@@ -239,7 +241,7 @@ async def test_a_query_that_another_process_took_is_no_session_that_was_deleted(
     journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await database.write(executors.add, "awake")
-    (taken,) = await database.write(queries.take, "awake")
+    (taken,) = await LeftBehind(database).take("awake")
     if has_ended:
         place = messages.Place(owner, session.id, taken.id, "awake")
         await database.write(queries.finish, place, "answered", messages.NewMessage("response", "42"))
@@ -259,7 +261,7 @@ async def test_who_waits_is_told_also_when_the_database_goes_away_under_a_query_
     journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await database.write(executors.add, "awake")
-    await database.write(queries.take, "awake")
+    await LeftBehind(database).take("awake")
     journal._database = Database(_Failing(DatabaseUnavailable()), database._writer)
 
     assert not await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from fixieai import errors
+from fixieai.platform.left_behind import LeftBehind
 from fixieai.storage import executors, messages, queries, sessions, sqlite_connection, users
 from fixieai.storage.database import Database, connect, sqlite_url
 from fixieai.storage.messages import NewMessage, Place
@@ -103,12 +104,12 @@ async def test_queries_that_were_cut_off_are_taken_by_the_next_executor(file: pa
 
     database = await connect(sqlite_url(file))
     await database.write(executors.add, "two")
-    assert await database.write(queries.take, "two") == []
+    assert await LeftBehind(database).take("two") == []
     await database.write(executors.remove, "one", 0)
-    taken = await database.write(queries.take, "two")
+    taken = await LeftBehind(database).take("two")
     assert {query.id for query in taken} == {query.id for query in running}
     assert {(query.username, query.agent_id, query.attempts) for query in taken} == {("ann", "ann/dice", 1)}
-    assert await database.write(queries.take, "two") == []
+    assert await LeftBehind(database).take("two") == []
 
     left = Place(owner_id, running[0].session_id, running[0].id, "one")
     with pytest.raises(errors.NotFound):

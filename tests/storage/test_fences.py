@@ -46,7 +46,7 @@ def test_a_query_is_taken_behind_a_line_that_is_being_stored(processes: _Two, pl
     with ThreadPoolExecutor() as threads:
         with old.transaction():
             messages.append(PostgresTransaction(old), place, _LATE)
-            taking = threads.submit(queries.take, PostgresTransaction(new), "new")
+            taking = threads.submit(queries.take, PostgresTransaction(new), "new", [place.query_id])
             time.sleep(0.2)
             assert not taking.done()
         assert [taken.id for taken in taking.result(60)] == [place.query_id]
@@ -61,7 +61,7 @@ def test_who_waits_for_a_query_to_be_taken_adds_nothing(processes: _Two, place: 
     old, new = processes
     with ThreadPoolExecutor() as threads:
         with new.transaction():
-            queries.take(PostgresTransaction(new), "new")
+            queries.take(PostgresTransaction(new), "new", [place.query_id])
             adding = threads.submit(messages.append, PostgresTransaction(old), place, _LATE)
             time.sleep(0.2)
             assert not adding.done()
@@ -74,7 +74,8 @@ def test_who_stands_still_in_the_middle_of_a_transaction_loses_it(processes: _Tw
     old.execute("SET idle_in_transaction_session_timeout = '2s'")
     old.execute("BEGIN")
     messages.append(PostgresTransaction(old), place, _LATE)
-    assert [taken.id for taken in queries.take(PostgresTransaction(new), "new")] == [place.query_id]
+    (taken,) = queries.take(PostgresTransaction(new), "new", [place.query_id])
+    assert taken.id == place.query_id
     with pytest.raises(psycopg.Error):
         old.execute("COMMIT")
 

@@ -1,5 +1,6 @@
 """What a server refuses is told from an outage, at once and without the password."""
 
+import asyncio
 import contextlib
 import pathlib
 import time
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from fixieai import errors
-from fixieai.storage import postgres_connection, postgres_errors
+from fixieai.storage import postgres_connection, postgres_errors, users
 from fixieai.storage.database import connect
 from fixieai.storage.transaction import DatabaseUnavailable
 
@@ -107,3 +108,18 @@ def test_a_statement_that_fails_is_no_refusal(postgres_url: str) -> None:
     ):
         connection.execute('SET ROLE "nobody"')
     assert postgres_errors.refusal(failure.value) is None
+
+
+async def test_a_write_waits_for_the_end_of_a_failover(postgres_server, postgres_url: str) -> None:
+    """The server that is found first may be a standby, which lets read only."""
+    database = await connect(postgres_url)
+    name = postgres_url.rpartition("/")[2].partition("?")[0]
+    with psycopg.connect(postgres_server.url(), autocommit=True) as elsewhere:
+        elsewhere.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        writing = asyncio.create_task(database.write(users.ensure, "ann"))
+        assert not (await asyncio.wait({writing}, timeout=1))[0]
+        assert await database.read(users.by_username, "ann") is None
+        elsewhere.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    assert (await writing).username == "ann"
+    await database.close()

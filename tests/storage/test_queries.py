@@ -106,7 +106,10 @@ def test_who_was_taken_for_dead_does_not_take_what_it_may_still_run(
     session = sessions.create(transaction, ann, "s")
     query = queries.begin(transaction, ann, session.id, NewQuery(_QUESTION, "one", None))
     executors.remove(transaction, "one", 0)
-    assert queries.take(transaction, "one") == []
+    assert queries.left_behind(transaction) == [query.id]
+    assert queries.take(transaction, "one", [query.id]) == []
 
     executors.add(transaction, "anew")
-    assert [(each.id, each.attempts) for each in queries.take(transaction, "anew")] == [(query.id, 1)]
+    assert [(each.id, each.attempts) for each in queries.take(transaction, "anew", [query.id])] == [
+        (query.id, 1)
+    ]

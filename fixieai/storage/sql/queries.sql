@@ -15,12 +15,17 @@ SELECT queries.id, session_id, agent_id, status, queries.created, finished, erro
 FROM queries JOIN sessions ON sessions.id = queries.session_id
 WHERE queries.id = :id AND sessions.owner_id = :owner_id;
 
+-- name: left_behind
+SELECT id FROM queries
+WHERE status = 'running' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
+LIMIT :limit;
+
 -- name: take
 -- Whoever was taken for dead and does not know yet takes nothing: it may still run what was its own.
 UPDATE queries SET executor_id = :executor_id, attempts = attempts + 1
 WHERE
-    status = 'running' AND coalesce(executor_id, '') NOT IN (SELECT id FROM executors)
-    AND :executor_id IN (SELECT id FROM executors)
+    id IN (:ids) AND status = 'running' AND :executor_id IN (SELECT id FROM executors)
+    AND (executor_id = :executor_id OR coalesce(executor_id, '') NOT IN (SELECT id FROM executors))
 RETURNING id;
 
 -- name: take_again
@@ -38,7 +43,7 @@ SELECT
 FROM queries
 JOIN sessions ON sessions.id = queries.session_id
 JOIN users ON users.id = sessions.owner_id
-WHERE queries.id = :id;
+WHERE queries.id IN (:ids) ORDER BY queries.id;
 
 -- name: cancel
 UPDATE queries SET is_cancelled = 1
