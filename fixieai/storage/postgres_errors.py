@@ -43,13 +43,15 @@ _ENDINGS = (
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, and with it the transaction; or is of no use: another takes its place.
-
-    A server that only lets read is a standby: a failover is on its way, or it was.
-    """
-    return isinstance(error, (psycopg.InterfaceError, codes.ReadOnlySqlTransaction, *_ENDINGS)) or (
+    """Whether the connection is gone, and with it the transaction."""
+    return isinstance(error, (psycopg.InterfaceError, *_ENDINGS)) or (
         isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] == "08")
     )
+
+
+def is_of_standby(error: BaseException) -> bool:
+    """Whether the server only lets read. For whoever has to write: a failover is on its way, or it was."""
+    return isinstance(error, codes.ReadOnlySqlTransaction)
 
 
 def is_undone(error: BaseException) -> bool:
@@ -143,9 +145,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], errors.Fixi
     ((codes.InvalidPassword, codes.InvalidAuthorizationSpecification, codes.InvalidCatalogName), _refused),
     (
         (codes.ReadOnlySqlTransaction,),
-        lambda: DatabaseUnavailable(
-            "The database is not open for writing at the moment.", retry_after=_RETRY_SECONDS
-        ),
+        lambda: errors.ConfigurationError("The database is not open for writing."),
     ),
     (
         (codes.InsufficientPrivilege,),

@@ -31,7 +31,9 @@ class PostgresLane:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         connect = functools.partial(postgres_connection.connect_for_jobs, url, is_read_only=is_read_only)
-        workers = [_Worker(connect, self._queue, self._closing) for _ in range(threads)]
+        workers = [
+            _Worker(connect, self._queue, self._closing, is_read_only=is_read_only) for _ in range(threads)
+        ]
         self._threads = [
             threading.Thread(target=worker.serve, name="fixie-postgres", daemon=True) for worker in workers
         ]
@@ -67,8 +69,11 @@ class _Worker:
         connect: Callable[[], psycopg.Connection[Row]],
         jobs: queue.SimpleQueue[Job | None],
         closing: threading.Event,
+        *,
+        is_read_only: bool,
     ) -> None:
         self._connect = connect
+        self._is_read_only = is_read_only
         self._closing = closing
         self._jobs = jobs
         self._connection: psycopg.Connection[Row] | None = None
@@ -91,13 +96,18 @@ class _Worker:
             try:
                 return self._run_once(job)
             except _Undone as undone:
-                is_lost = postgres_errors.is_lost(undone.reason)
+                is_lost = self._is_lost(undone.reason)
                 if is_lost:
                     self._disconnect()
                 if is_lost and self._may_wait(until):
                     self._closing.wait(_PAUSE_SECONDS)
                 elif not (postgres_errors.is_passing(undone.reason) and tries < _TRIES):
                     raise undone.error from None
+
+    def _is_lost(self, reason: BaseException) -> bool:
+        """Whether another connection is needed: this one is gone, or leads where nobody may write."""
+        is_of_standby = postgres_errors.is_of_standby(reason) and not self._is_read_only
+        return is_of_standby or postgres_errors.is_lost(reason)
 
     def _may_wait(self, until: float) -> bool:
         return time.monotonic() < until and not self._closing.is_set()
