@@ -1,9 +1,14 @@
 """`fixie serve`: loading, reloading, registering."""
 
+import dataclasses
 import os
+import select
 import signal
 import socket
+import socketserver
+import subprocess
 import sys
+import threading
 
 import pytest
 from free_ports import free_port
@@ -18,6 +23,36 @@ print("loaded")
 def agent(query):
     return "VERSION " + query
 """
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Passes on what is sent to `target`, and breaks connections that bring `refused`."""
+
+    daemon_threads = True
+
+    def __init__(self, target: int, refused: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.target, self.refused = target, refused
+        self.has_refused = threading.Event()
+
+
+class _Passing(socketserver.BaseRequestHandler):
+    server: Relay
+
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.target)) as target:
+            other = {self.request: target, target: self.request}
+            while all([self._pass(each, other[each]) for each in select.select(list(other), [], [])[0]]):
+                pass
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> bool:
+        """Whether the connection goes on."""
+        sent = source.recv(65536)
+        if self.server.refused in sent:
+            self.server.has_refused.set()
+            return False
+        target.sendall(sent)
+        return bool(sent)
 
 
 @pytest.fixture
@@ -268,3 +303,21 @@ def test_when_the_platform_was_away_the_agent_is_there_again(fixie, look_until):
     assert fixie("query", "-a", "dice", "Roll 2d20").stdout.startswith("You rolled")
     assert agent.stop() == 0
     look_until(lambda: "off" * ("Status: offline" in fixie("agent", "show", "dice").stdout), agent.output)
+
+
+def test_a_platform_that_goes_when_the_agent_is_there_ends_nothing(platform_cli, echo):
+    target = int(platform_cli.variables["FIXIE_API_URL"].rpartition(":")[2])
+    with Relay(target, b"POST /api/browser-codes") as relay:
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{relay.server_address[1]}"
+        through = dataclasses.replace(
+            platform_cli, variables={**platform_cli.variables, "FIXIE_API_URL": address}
+        )
+        agent = through.start("serve", "--no-reload", "--port", "0", folder=echo)
+        agent.wait_for("local/echo is served at")
+        assert relay.has_refused.wait(60)
+        with pytest.raises(subprocess.TimeoutExpired):
+            agent.process.wait(3)
+        assert _ask(platform_cli) == "first hello"
+        assert agent.stop() == 0, agent.output()
+        relay.shutdown()

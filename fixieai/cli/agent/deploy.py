@@ -160,6 +160,7 @@ def _tell_how_to_switch(agent_id: str, revision: str, path: str | None) -> None:
 
 def _announce(client: FixieClient, agent_id: str, revision: str) -> None:
     click.echo(f"Deployed {agent_id}, revision {revision}: {client.get_agent_page_url(agent_id)}")
-    sample = deployed_agent.sample_query(client, agent_id)
-    if sample:
-        output.hint(f"Try: {sample}")
+    with contextlib.suppress(errors.FixieError):  # it is deployed, also where the platform is gone by now
+        sample = deployed_agent.sample_query(client, agent_id)
+        if sample:
+            output.hint(f"Try: {sample}")

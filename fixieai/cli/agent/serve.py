@@ -136,11 +136,12 @@ def _announce(agent: ServedAgent) -> bool:
         click.echo(f"Error: {error}", err=True)
         return False
     click.echo(f"{agent.agent_id} is served at {agent.url}")
-    sample = agent.sample_query()
-    if sample:
-        output.hint(f"Try: {sample}")
-    if agent.registrations == 1:
-        output.hint(f"Chat: {agent.chat_page()}")
+    with contextlib.suppress(errors.FixieError):  # the platform may be gone by now; it will be back
+        sample = agent.sample_query()
+        if sample:
+            output.hint(f"Try: {sample}")
+        if agent.registrations == 1:
+            output.hint(f"Chat: {agent.chat_page()}")
     return True
 
 
