@@ -42,7 +42,7 @@ class _Passing(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with socket.create_connection(("127.0.0.1", self.server.target)) as target:
             other = {self.request: target, target: self.request}
-            while all([self._pass(each, other[each]) for each in select.select(list(other), [], [])[0]]):
+            while all(self._pass(each, other[each]) for each in select.select(list(other), [], [])[0]):
                 pass
 
     def _pass(self, source: socket.socket, target: socket.socket) -> bool:
