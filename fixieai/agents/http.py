@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
@@ -168,7 +168,7 @@ def _bearer_token(values: list[str]) -> str:
 async def _handshake(served: _Served, request: Request, claims: VerifiedTokenClaims) -> Response:
     answer = asyncio.to_thread(_yaml, served.agent)
     document = await author_calls.attempt("the handshake", answer, served.settings)
-    return StreamingResponse(_in_loop(_pieces(document)), media_type="application/yaml")
+    return StreamingResponse(_pieces(document), media_type="application/yaml")
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -184,15 +184,10 @@ def _yaml(agent: ServedAgent) -> str:
     return document
 
 
-def _pieces(document: str) -> Iterator[str]:
+async def _pieces(document: str) -> AsyncIterator[str]:
+    """Asynchronous: for a plain iterator Starlette takes the threads of funcs, which may all be taken."""
     for begin in range(0, len(document), _HANDSHAKE_PIECE):
         yield document[begin : begin + _HANDSHAKE_PIECE]
-
-
-async def _in_loop(pieces: Iterator[str]) -> AsyncIterator[str]:
-    """Given a plain iterator, Starlette takes threads of those for funcs, which may all be taken."""
-    for piece in pieces:
-        yield piece
 
 
 async def _call_func(served: _Served, request: Request, claims: VerifiedTokenClaims) -> Response:

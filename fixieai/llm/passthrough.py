@@ -9,11 +9,10 @@ import aiohttp
 
 from fixieai import errors
 from fixieai.llm.settings import ModelSettings
+from fixieai.web.egress import KEEP_ALIVE_SECONDS
 
 _OWNER = "openai"
 _CONNECTIONS = 200
-# Servers may close an idle connection after 5 seconds, as vLLM does: a POST that comes just then is lost.
-_KEEP_ALIVE_SECONDS = 4.0
 _PASSED_ON = ("content-type", "retry-after", "x-request-id", "x-should-retry")
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -101,7 +100,7 @@ class Passthrough:
             is_local = urllib.parse.urlsplit(self._base_url).hostname in _LOCAL
             self._session = aiohttp.ClientSession(
                 timeout=timeout,
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS),
                 trust_env=not is_local,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

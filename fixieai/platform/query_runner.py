@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from fixieai import errors
 from fixieai.platform import journal as journals
-from fixieai.platform import performer, resuming
+from fixieai.platform import performer, query_endings, resuming
 from fixieai.platform.auth import Caller
 from fixieai.platform.embeds import Kept
 from fixieai.platform.executors import Executor
@@ -24,12 +24,13 @@ from fixieai.platform.left_behind import LeftBehind
 from fixieai.platform.metrics import ANSWERED
 from fixieai.platform.performer import Errand, QueryContext, Services
 from fixieai.platform.programs import Program
+from fixieai.platform.query_endings import GOES_ON_LATER, MAY_PASS, RETRY_SECONDS
 from fixieai.platform.relay import Relay
 from fixieai.platform.resuming import NOTHING, Progress
 from fixieai.platform.runs import Failure, Run
 from fixieai.platform.turns import Turns
 from fixieai.protocol.messages import Message
-from fixieai.protocol.transcript import Line, LineKind
+from fixieai.protocol.transcript import Line
 from fixieai.storage import queries
 from fixieai.storage.database import Database
 from fixieai.storage.embeds import NewEmbed
@@ -38,43 +39,13 @@ from fixieai.storage.sessions import Session
 from fixieai.storage.transaction import DatabaseUnavailable
 
 _logger = logging.getLogger("fixieai.platform")
-PLATFORM = "platform"
-INTERRUPTED = "interrupted"
-_RETRY_SECONDS = 2.0
-# A disk that is full, or became read-only, may be mended.
-_MAY_PASS = (DatabaseUnavailable, errors.StorageFull, errors.ConfigurationError)
 # A query of the session that runs elsewhere says when it ends. Unless whoever runs it is killed.
 _BUSY_SECONDS = 2.0
-_BEGINNING_SECONDS = 2.0
 _MOST_ATTEMPTS = 5
 _PAUSES_FOR_AGENTS = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 _TOO_OFTEN = (
     f"This query was begun {_MOST_ATTEMPTS} times, and the platform stopped each time. It is given up."
 )
-_GOES_ON = Failure(
-    INTERRUPTED,
-    "The platform is restarting. This query goes on by itself: its answer will be in the session.",
-    503,
-    _RETRY_SECONDS,
-)
-_GOES_ON_LATER = Failure(
-    INTERRUPTED,
-    "The database cannot be used at the moment. This query goes on by itself when it can: its answer will "
-    "be in the session.",
-    503,
-    _RETRY_SECONDS,
-)
-_GOES_ON_ELSEWHERE = Failure(
-    INTERRUPTED,
-    "This query goes on in another process of the platform: its answer will be in the session.",
-    503,
-    _RETRY_SECONDS,
-)
-_NOT_BEGUN = Failure(
-    INTERRUPTED, "The platform is restarting, and has not begun this query. Ask again.", 503, _RETRY_SECONDS
-)
-_CANCELLED = Failure(Cancelled.code, "This query was cancelled.", 409)
-
 _Answer = Callable[[Journal], Awaitable[None]]
 _Turn = contextlib.AbstractAsyncContextManager[None]
 
@@ -120,7 +91,7 @@ class QueryRunner:
             ServiceUnavailable: the platform is about to end.
         """
         if not self._takes_queries:
-            raise errors.ServiceUnavailable("The platform is shutting down.", retry_after=_RETRY_SECONDS)
+            raise errors.ServiceUnavailable("The platform is shutting down.", retry_after=RETRY_SECONDS)
         answer = functools.partial(self._answer, query)
         turn = self._turns.taken(query.session.id, self._turns.queue(query.session.id))
         return self._launch(query.caller.user_id, query.session, answer, turn)
@@ -218,7 +189,7 @@ class QueryRunner:
                 if not await self._see_through(journal, answer):
                     await self._go_on_later(journal)
         except asyncio.CancelledError:
-            if not await asyncio.shield(_end_cancelled(journal)):
+            if not await asyncio.shield(query_endings.end_cancelled(journal)):
                 await self._go_on_later(journal)
             raise
 
@@ -228,10 +199,10 @@ class QueryRunner:
             async with asyncio.timeout(self._services.limits.query_seconds):
                 await answer(journal)
         except DatabaseUnavailable as error:
-            _pause(journal, _GOES_ON_LATER if journal.has_begun else self._failure(error))
+            query_endings.pause(journal, GOES_ON_LATER if journal.has_begun else self._failure(error))
             return False
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the session says so and goes on
-            return await _fail(journal, self._failure(error))
+            return await query_endings.fail(journal, self._failure(error))
         return True
 
     async def _go_on_later(self, journal: Journal) -> None:
@@ -242,7 +213,7 @@ class QueryRunner:
         """
         session_id, query_id = journal.session_id, journal.query_id
         while True:
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             try:
                 await journal.settle()
                 if query_id is None and self._is_answered(journal.session_handle):
@@ -250,7 +221,7 @@ class QueryRunner:
                 found = await self._database.write(
                     queries.take_again, self._executor.id, session_id, query_id
                 )
-            except (errors.ServiceUnavailable, *_MAY_PASS):
+            except (errors.ServiceUnavailable, *MAY_PASS):
                 continue
             break
         for unfinished in found:
@@ -352,53 +323,3 @@ class QueryRunner:
         _logger.error("query failed [%s]", reference, exc_info=error)
         text = f"Something went wrong on the platform's side. Its log says more under {reference}."
         return Failure(errors.FixieError.code, text, errors.FixieError.status)
-
-
-async def _end_cancelled(journal: Journal) -> bool:
-    """Ends a query that somebody cancelled. One that only this process leaves is not ended.
-
-    False: it was cancelled, and not even that can be stored at the moment.
-    """
-    if journal.is_cancelled:
-        return await _fail(journal, _CANCELLED)
-    if not journal.is_finished:
-        await journal.until_begun(_BEGINNING_SECONDS)
-        failure = _GOES_ON if journal.has_begun else _NOT_BEGUN
-        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
-    return True
-
-
-async def _fail(journal: Journal, failure: Failure) -> bool:
-    """Ends the query with its reason. False: not even that can be stored at the moment."""
-    has_ended = journal.is_finished or await _end(journal, failure)
-    if has_ended:
-        await journal.let_go()
-    return has_ended
-
-
-async def _end(journal: Journal, failure: Failure) -> bool:
-    try:
-        await _finish(journal, failure)
-    except _MAY_PASS:
-        _logger.warning("the end of a query cannot be stored: %s", failure.code)
-        _pause(journal, failure)
-        return False
-    except Exception:
-        _logger.exception("the end of a query could not be stored")
-        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
-    return True
-
-
-async def _finish(journal: Journal, failure: Failure) -> None:
-    try:
-        await journal.finish(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
-    except (errors.NotFound, errors.Conflict):  # its session was deleted, or it is another process'
-        if await journal.runs_elsewhere():
-            failure = _GOES_ON_ELSEWHERE
-        journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure)
-        await journal.settle()
-
-
-def _pause(journal: Journal, failure: Failure) -> None:
-    """Tells the readers, and nobody else."""
-    journal.publish_end(Line(LineKind.RESPONSE, failure.message), PLATFORM, failure, is_finished=False)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fixieai import errors
-from fixieai.storage import ids, removals, statements, timestamps
+from fixieai.storage import ids, removals, sessions, statements, timestamps
 from fixieai.storage.transaction import Params, Transaction
 
 _SQL = statements.load("embeds")
@@ -77,7 +77,7 @@ def upload(transaction: Transaction, owner_id: int, session_id: int, new: NewEmb
         Conflict: the key leads to other content: embeds do not change.
         NotFound: the owner has no such session.
     """
-    transaction.row(_SQL["lock_session"], {"owner_id": owner_id, "session_id": session_id})
+    sessions.lock(transaction, owner_id, session_id)  # of two who use a key at once, one sees the other's
     present = named(transaction, owner_id, session_id, new.key)
     if present is None:
         insert(transaction, owner_id, session_id, new)

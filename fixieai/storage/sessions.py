@@ -110,10 +110,18 @@ def touch(transaction: Transaction, owner_id: int, session_id: int, name: str | 
         raise errors.NotFound("This session does not exist, or was deleted.")
 
 
+def lock(transaction: Transaction, owner_id: int, session_id: int) -> bool:
+    """Whoever changes the session at this moment has done so, or waits; whether the owner has it."""
+    return transaction.row(_SQL["lock"], {"owner_id": owner_id, "session_id": session_id}) is not None
+
+
 def delete(transaction: Transaction, owner_id: int, session_id: int) -> bool:
-    """Deletes the session with its messages and queries; whether there was one."""
-    params: Params = {"owner_id": owner_id, "session_id": session_id}
-    if transaction.row(_SQL["lock"], params) is None:
+    """Deletes the session with its messages and queries; whether there was one.
+
+    What is being asked meanwhile is stored before, or not at all.
+    """
+    if not lock(transaction, owner_id, session_id):
         return False
+    params: Params = {"owner_id": owner_id, "session_id": session_id}
     transaction.execute(_SQL["delete_queries"], params)
     return transaction.execute(_SQL["delete"], params) > 0

@@ -28,9 +28,10 @@ _MAXIMUM_URL_LENGTH = 4096
 _END_OF_AUTHORITY = re.compile("[/?#]")
 _ORDINARY_PORTS = frozenset({80, 443})
 _LOOKUPS_AT_ONCE = 32
-# Node's and uvicorn's servers close a connection that is idle for 5 seconds. Whoever uses it that very
-# moment gets no answer, and cannot ask again when it was no GET: so it is us who close.
-_KEEP_ALIVE_SECONDS = 4.0
+# Node's and uvicorn's servers close a connection that is idle for 5 seconds, and so do those of models.
+# Whoever uses it that very moment gets no answer, and cannot ask again when it was no GET: so it is us
+# who close.
+KEEP_ALIVE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def build_session(policy: EgressPolicy, headers: Mapping[str, str] | None = None
         socket_factory=open_socket,
         limit=policy.connections,
         limit_per_host=policy.connections_per_host,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
     )
     timeout = aiohttp.ClientTimeout(
         total=policy.total_seconds,

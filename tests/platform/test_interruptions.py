@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from fixieai import errors, testing
-from fixieai.platform import query_runner, serving
+from fixieai.platform import query_endings, serving
 from fixieai.platform.app import open_platform
 from fixieai.platform.embeds import Embeds, Kept
 from fixieai.platform.journal import Desk, Journal
@@ -212,19 +212,28 @@ class _Failing:
     def close(self) -> None: ...
 
 
+async def _desk(database: Database, executor_id: str) -> Desk:
+    """One person, in a new session."""
+    owner_id = (await database.write(users.ensure, "local")).id
+    return Desk(owner_id, await database.write(sessions.create, owner_id, "calm-blue-sea"), executor_id)
+
+
+def _journal(database: Database, folder: pathlib.Path, desk: Desk, run: Run) -> Journal:
+    embeds = Embeds(database, open_blobs(folder / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    return Journal(database, embeds, run, desk)
+
+
 @pytest.mark.parametrize("error", [errors.StorageFull(), errors.ConfigurationError("It is read-only.")])
 async def test_an_end_that_cannot_be_stored_is_for_later_and_its_log_holds_nothing_of_what_was_said(
     database, tmp_path, caplog, error: errors.FixieError
 ) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
-    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    desk = await _desk(database, "one")
+    journal = _journal(database, tmp_path, desk, Run(desk.session.handle))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     journal._database = Database(database._readers, _Failing(error))
 
     said = "The agent local/a failed (E): a secret\nERROR: a line of its own"
-    assert not await query_runner._end(journal, Failure("agent_unavailable", said, 502))
+    assert not await query_endings.end(journal, Failure("agent_unavailable", said, 502))
 
     assert "agent_unavailable" in caplog.text
     assert "secret" not in caplog.text
@@ -234,19 +243,17 @@ async def test_an_end_that_cannot_be_stored_is_for_later_and_its_log_holds_nothi
 async def test_a_query_that_another_process_took_is_no_session_that_was_deleted(
     database, tmp_path, has_ended: bool
 ) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
-    run = Run(session.handle)
-    journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
+    desk = await _desk(database, "asleep")
+    run = Run(desk.session.handle)
+    journal = _journal(database, tmp_path, desk, run)
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await database.write(executors.add, "awake")
     (taken,) = await LeftBehind(database).take("awake")
     if has_ended:
-        place = messages.Place(owner, session.id, taken.id, "awake")
+        place = messages.Place(desk.owner_id, desk.session.id, taken.id, "awake")
         await database.write(queries.finish, place, "answered", messages.NewMessage("response", "42"))
 
-    assert await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))
+    assert await query_endings.end(journal, Failure("not_found", "The session does not exist.", 404))
 
     assert run.outcome == "interrupted"
 
@@ -254,26 +261,22 @@ async def test_a_query_that_another_process_took_is_no_session_that_was_deleted(
 async def test_who_waits_is_told_also_when_the_database_goes_away_under_a_query_that_was_taken(
     database, tmp_path
 ) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
-    run = Run(session.handle)
-    journal = Journal(database, embeds, run, Desk(owner, session, "asleep"))
+    desk = await _desk(database, "asleep")
+    run = Run(desk.session.handle)
+    journal = _journal(database, tmp_path, desk, run)
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await database.write(executors.add, "awake")
     await LeftBehind(database).take("awake")
     journal._database = Database(_Failing(DatabaseUnavailable()), database._writer)
 
-    assert not await query_runner._end(journal, Failure("not_found", "The session does not exist.", 404))
+    assert not await query_endings.end(journal, Failure("not_found", "The session does not exist.", 404))
 
     assert run.outcome == "not_found"
 
 
 async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(database, tmp_path) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
-    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    desk = await _desk(database, "one")
+    journal = _journal(database, tmp_path, desk, Run(desk.session.handle))
     await journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     await journal.record(Line(LineKind.THOUGHT, "Hm.", "Thought"), "local/a", 0)
     recording = asyncio.create_task(journal.record(Line(LineKind.ASK_FUNC, "1", "f"), "local/a", 0))
@@ -285,58 +288,52 @@ async def test_what_is_being_stored_when_a_query_is_cancelled_is_stored_once(dat
 
     await journal.finish(Line(LineKind.RESPONSE, "too late"), "platform", TOO_LATE)
 
-    stored = await database.read(messages.page, owner, session.id, 0, 10)
+    stored = await database.read(messages.page, desk.owner_id, desk.session.id, 0, 10)
     assert [message.text for message in stored] == ["Well?", "Hm.", "1", "42"]
-    assert (await database.read(queries.get, owner, stored[0].query_id)).status == "answered"
+    assert (await database.read(queries.get, desk.owner_id, stored[0].query_id)).status == "answered"
     assert journal.is_finished
 
 
 async def test_a_question_that_is_being_stored_when_its_time_is_over_keeps_no_session_busy(
     database, tmp_path
 ) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
-    run = Run(session.handle)
-    journal = Journal(database, embeds, run, Desk(owner, session, "one"))
+    desk = await _desk(database, "one")
+    run = Run(desk.session.handle)
+    journal = _journal(database, tmp_path, desk, run)
     question = Kept(Message("Well?"))
     beginning = asyncio.create_task(journal.begin(question, None, lambda *_: 7, is_new_session=False))
     await asyncio.sleep(0)
     beginning.cancel()
 
-    assert await query_runner._fail(journal, TOO_LATE)
+    assert await query_endings.fail(journal, TOO_LATE)
 
-    stored = await database.read(messages.page, owner, session.id, 0, 10)
+    stored = await database.read(messages.page, desk.owner_id, desk.session.id, 0, 10)
     assert [message.text for message in stored] == ["Well?", TOO_LATE.message]
-    assert (await database.read(queries.get, owner, stored[0].query_id)).status == "failed"
+    assert (await database.read(queries.get, desk.owner_id, stored[0].query_id)).status == "failed"
     assert await run.begun() == 7
 
 
 async def test_a_query_whose_time_is_over_as_it_is_taken_up_again_ends(database, tmp_path) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    desk = await _desk(database, "one")
     question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "one", "local/a")
-    query = await database.write(queries.begin, owner, session.id, question)
-    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    query = await database.write(queries.begin, desk.owner_id, desk.session.id, question)
+    journal = _journal(database, tmp_path, desk, Run(desk.session.handle))
     going_on = asyncio.create_task(journal.go_on(query.id))
     await asyncio.sleep(0)
     going_on.cancel()
 
-    assert await query_runner._fail(journal, TOO_LATE)
+    assert await query_endings.fail(journal, TOO_LATE)
 
-    assert (await database.read(queries.get, owner, query.id)).status == "failed"
+    assert (await database.read(queries.get, desk.owner_id, query.id)).status == "failed"
 
 
 async def test_the_log_holds_nothing_of_what_is_refused_behind_somebody_who_was_cancelled(
     database, tmp_path, caplog
 ) -> None:
-    owner = (await database.write(users.ensure, "local")).id
-    session = await database.write(sessions.create, owner, "calm-blue-sea")
-    embeds = Embeds(database, open_blobs(tmp_path / "blobs", {}), SecretKey(bytes(32)), "http://127.0.0.1")
+    desk = await _desk(database, "one")
     question = queries.NewQuery(messages.NewMessage("query", "Well?", sender="user"), "one", "local/a")
-    await database.write(queries.begin, owner, session.id, question)
-    journal = Journal(database, embeds, Run(session.handle), Desk(owner, session, "one"))
+    await database.write(queries.begin, desk.owner_id, desk.session.id, question)
+    journal = _journal(database, tmp_path, desk, Run(desk.session.handle))
     busy = journal.begin(Kept(Message("Well?")), None, lambda *_: 1, is_new_session=False)
     beginning = asyncio.create_task(busy)
     await asyncio.sleep(0)

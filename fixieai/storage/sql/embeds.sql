@@ -3,10 +3,6 @@ INSERT INTO embeds (id, session_id, key, sender, content_type, content_hash, siz
 SELECT :id, sessions.id, :key, :sender, :content_type, :content_hash, :size, :uri, :now
 FROM sessions WHERE sessions.id = :session_id AND sessions.owner_id = :owner_id;
 
--- name: lock_session
--- Of two who use a key at once, the second sees what the first attached.
-SELECT id FROM sessions WHERE id = :session_id AND owner_id = :owner_id /* Postgres: FOR NO KEY UPDATE */;
-
 -- name: get
 SELECT
     embeds.id, session_id, key, sender, content_type, content_hash, size, uri, embeds.created

@@ -18,7 +18,6 @@ UPDATE sessions SET modified = :now, name = coalesce(name, :name)
 WHERE id = :session_id AND owner_id = :owner_id;
 
 -- name: lock
--- What is being asked meanwhile is stored before it is deleted, or not at all.
 SELECT id FROM sessions WHERE id = :session_id AND owner_id = :owner_id /* Postgres: FOR NO KEY UPDATE */;
 
 -- name: delete_queries

@@ -34,13 +34,14 @@ def test_the_handshake_is_the_metadata_as_yaml(url: str, key_server: Any) -> Non
     assert yaml.safe_load(answer.content) == new_agent().metadata().to_dict()
 
 
-def test_the_handshake_holds_any_text_and_no_aliases() -> None:
+async def test_the_handshake_holds_any_text_and_no_aliases() -> None:
     shot = "Q: é \U0001f600 'a' \"b\": #c\n  - {x}\nA: \x85 \t\x07"
     agent = CodeShotAgent("&a *a " * 1000, [shot, shot])
-    document = b"".join(piece.encode() for piece in agent_http._pieces(agent_http._yaml(agent)))
+    document = b"".join([piece.encode() async for piece in agent_http._pieces(agent_http._yaml(agent))])
     assert yaml.safe_load(document) == agent.metadata().to_dict()
     assert not any(isinstance(found, yaml.AliasToken) for found in yaml.scan(document.decode()))
-    assert {len(piece) for piece in list(agent_http._pieces("é" * 5000))[:-1]} == {1024}
+    pieces = [piece async for piece in agent_http._pieces("é" * 5000)]
+    assert {len(piece) for piece in pieces[:-1]} == {1024}
 
 
 @pytest.mark.parametrize("func", ["echo", "echo_async", "corpus", "_hidden"])
