@@ -154,11 +154,10 @@ class Deployments:
         """The revisions that run here, or are about to."""
         return {deployment.revision_id for deployment in self._deployed}
 
-    def catch_up(self, current: Mapping[int, str], asked: Collection[int] | None = None) -> None:
+    def catch_up(self, current: Mapping[int, str], asked: Collection[int]) -> None:
         """Keeps what is current, by revision its agent's id, and retires what was and is no longer.
 
-        `asked` are the revisions that it is known of, None: all. Of one that a query has started meanwhile
-        nothing is known.
+        `asked` are the revisions that it is known of: not one that a query has started meanwhile.
         """
         for revision_id in self._retired & current.keys():
             self._retired.discard(revision_id)
@@ -168,8 +167,7 @@ class Deployments:
                 if each.revision_id == revision_id and each.agent_id == current[revision_id]
             }
         running = self.running()
-        known = running if asked is None else running.intersection(asked)
-        for revision_id in (self._wanted & known) - current.keys() - self._retired:
+        for revision_id in self._wanted.intersection(running, asked) - current.keys() - self._retired:
             self._retire(revision_id)
         self._wanted = (self._wanted | current.keys()) & running
 

@@ -42,18 +42,20 @@ async def test_what_other_platforms_made_current_is_kept_and_what_they_replaced_
     hosted = host()
     package_hash = await hosted.store(main())
     await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
-    hosted.deployments.catch_up({1: "local/agent"})
+    hosted.deployments.catch_up({1: "local/agent"}, hosted.deployments.running())
 
     with hosted.deployments.hold(1, "local/agent"):
-        hosted.deployments.catch_up({})  # another is current, while a query still needs this one
+        hosted.deployments.catch_up(
+            {}, hosted.deployments.running()
+        )  # another is current, while a query still needs this one
         url = await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
         await asyncio.sleep(1.5)
         assert (await get(url)).text == "ok"
-        hosted.deployments.catch_up({1: "local/agent"})  # and this one is again
+        hosted.deployments.catch_up({1: "local/agent"}, hosted.deployments.running())  # and this one is again
     await asyncio.sleep(1.5)
     assert hosted.processes
 
-    hosted.deployments.catch_up({})
+    hosted.deployments.catch_up({}, hosted.deployments.running())
     await becomes_true(lambda: not hosted.processes)
     assert hosted.deployments.running() == set()
 
@@ -61,7 +63,7 @@ async def test_what_other_platforms_made_current_is_kept_and_what_they_replaced_
 async def test_what_is_started_to_become_current_is_left_alone(host) -> None:
     hosted = host()
     await hosted.start(main())
-    hosted.deployments.catch_up({})
+    hosted.deployments.catch_up({}, hosted.deployments.running())
     await asyncio.sleep(1.5)
     assert hosted.processes
 
@@ -80,12 +82,12 @@ async def test_what_was_replaced_and_is_started_to_become_current_again_is_left_
     hosted = host()
     package_hash = await hosted.store(main())
     await hosted.deployments.address(1, package_hash, "PYTHON", "local/agent")
-    hosted.deployments.catch_up({1: "local/agent"})
-    hosted.deployments.catch_up({})
+    hosted.deployments.catch_up({1: "local/agent"}, hosted.deployments.running())
+    hosted.deployments.catch_up({}, hosted.deployments.running())
     await becomes_true(lambda: not hosted.processes)
 
     url = await hosted.deployments.start(1, "local/agent", package_hash, "PYTHON")
-    hosted.deployments.catch_up({})
+    hosted.deployments.catch_up({}, hosted.deployments.running())
     await asyncio.sleep(1.5)
     assert (await get(url)).text == "ok"
 
